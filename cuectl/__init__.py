@@ -1,0 +1,1 @@
+"""Run scheduled, event-driven and chained work, and prove that it was done."""

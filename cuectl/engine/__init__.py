@@ -1,0 +1,1 @@
+"""Effects: the clock, processes, passes, alerts."""

@@ -1,0 +1,1 @@
+"""Alert sinks, one module each, in a registry."""

@@ -1,0 +1,1 @@
+"""Pure rules: no files, clock, randomness, environment or printing."""

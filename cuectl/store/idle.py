@@ -1,0 +1,116 @@
+"""The idle path of a pass: one line and a few stats say that nothing is due.
+
+Imports `os`, `sys` and `time` alone, because this runs every minute of the year. Anything
+unusual means "do a full pass" (store-protocol.md, "Idle path").
+"""
+
+import os
+import sys
+import time
+
+_NEXT_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_LONGEST_LINE = 512
+YOUNG_NS = 2_000_000_000
+
+
+def is_idle(home: str) -> bool:
+    """Tell whether a pass would find nothing; if so, leave the scheduler's heartbeat.
+
+    Raises:
+        OSError: the heartbeat can't be written.
+    """
+    words = _next_line(home)
+    if words is None or not _holds(home, words):
+        return False
+    os.utime(f"{home}/last-pass")
+    return True
+
+
+def _next_line(home: str) -> list[str] | None:
+    try:
+        found = os.lstat(home)
+        if found.st_uid != os.geteuid() or found.st_mode & 0o170022 != 0o040000:
+            return None
+        fd = os.open(f"{home}/next", _NEXT_FLAGS)
+    except OSError:
+        return None
+    try:
+        words = os.read(fd, _LONGEST_LINE).decode("ascii", "replace").split(" ")
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    return words if len(words) == 9 and words[0] == "v1" and words[8] == ".\n" else None
+
+
+def _holds(home: str, words: list[str]) -> bool:
+    now_ns = time.time_ns()  # noqa: TID251
+    try:
+        inside = int(words[1]) * 1_000_000 <= now_ns < int(words[2]) * 1_000_000
+        heartbeat = os.stat(f"{home}/last-pass", follow_symlinks=False)
+    except (OSError, ValueError):
+        return False
+    return (
+        inside
+        and heartbeat.st_mtime_ns <= now_ns
+        and identity(f"{home}/journal/{words[3]}") == words[4]
+        and identity(f"{home}/cue.yaml") == words[5]
+        and words[6] == boot_id() != "-"
+        and words[7] == zone_identity()
+    )
+
+
+def identity(path: str) -> str:
+    """Return inode, size and time of a file as one word, `-` when it is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return "-"
+    return f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
+
+
+def zone_identity() -> str:
+    """Return what changes when the machine's time zone does (hole A39)."""
+    try:
+        return f"{os.readlink('/etc/localtime')}".replace(" ", "?")
+    except OSError:
+        return identity("/etc/localtime")
+
+
+def boot_id() -> str:
+    """Return what changes with every boot, `-` where the system does not tell."""
+    try:
+        fd = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return "-"
+    try:
+        return os.read(fd, 64).decode("ascii", "replace").strip() or "-"
+    finally:
+        os.close(fd)
+
+
+def home_of(arguments: list[str]) -> str | None:
+    """Return the state directory if `arguments` are `run-due` and nothing that matters."""
+    if arguments != ["run-due"] or os.environ.get("CUECTL_NOW"):
+        return None
+    home = os.environ.get("CUECTL_HOME") or os.path.expanduser("~/.cue")
+    return home if home.startswith("/") else None
+
+
+def write_line(home: str, since: int, until: int, segment: str) -> str | None:
+    """Return the line for `next`; None when `cue.yaml` is too young to be told apart."""
+    definitions = f"{home}/cue.yaml"
+    boot = boot_id()
+    try:
+        young = time.time_ns() - os.stat(definitions).st_mtime_ns < YOUNG_NS  # noqa: TID251
+    except FileNotFoundError:
+        young = False
+    if young or boot == "-":
+        return None
+    journal = identity(f"{home}/journal/{segment}")
+    words = ["v1", str(since), str(until), segment, journal, identity(definitions), boot]
+    return " ".join([*words, zone_identity(), ".\n"])
+
+
+if sys.version_info < (3, 11):  # pragma: no cover
+    raise SystemExit("cuectl: error: cuectl needs Python 3.11 or later")

@@ -1,0 +1,203 @@
+"""The journal: the one commit point. Finding its end, taking it in, appending a group.
+
+All methods that change it are called with the store lock held.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from cuectl.model.errors import Refused, StateError
+from cuectl.store import files
+from cuectl.store.lines import SUM_LETTERS, Event, Record, encode_group
+from cuectl.store.position import Position, segment_name
+from cuectl.store.tail import Tail, read_tail
+
+CLOSED = "journal.closed"
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Journal:
+    """An open journal of one process.
+
+    Attributes:
+        place: behind the last whole group that this process has taken in.
+        trusted: what was taken in is known to be synced (hole A3).
+    """
+
+    def __init__(self, home: str) -> None:
+        self.directory = f"{home}/journal"
+        self.place = Position()
+        self.trusted = True
+        self._fd = -1
+        self._identity = (0, 0)
+        self._unmade = False
+
+    def start_at(self, place: Position) -> None:
+        """Go to `place`, whatever was known before."""
+        self.close()
+        self.place = place
+
+    def close(self) -> None:
+        """Let go of the open segment."""
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
+
+    def holds(self, place: Position) -> bool:
+        """Tell whether the journal has the line that `place` stands behind."""
+        if place.seq == 0:
+            return True
+        try:
+            fd = os.open(f"{self.directory}/{place.segment}", files.READ_FLAGS)
+        except FileNotFoundError:
+            return False
+        try:
+            return _ends_with(fd, place)
+        finally:
+            os.close(fd)
+
+    def unread(self) -> bool:
+        """Tell whether the segment is not what it was when this process last looked."""
+        try:
+            found = os.stat(f"{self.directory}/{self.place.segment}", follow_symlinks=False)
+        except FileNotFoundError:
+            return self.place.seq > 0 or self._fd >= 0
+        here = (found.st_dev, found.st_ino)
+        return found.st_size != self.place.size or (self._fd >= 0 and here != self._identity)
+
+    def take_in(self, *, cut: bool) -> list[Record]:
+        """Return the lines behind `place`, across segments, and move `place` behind them.
+
+        Args:
+            cut: remove a torn tail (the lock is held); otherwise leave it alone.
+
+        Raises:
+            StateError: damage in the middle; or the journal is shorter than it was.
+        """
+        taken: list[Record] = []
+        while True:
+            tail = self._read_segment()
+            taken += tail.lines
+            if tail.lines:
+                self.trusted = False
+                self._move(tail)
+            if tail.torn and cut:
+                self._cut(tail.torn)
+            if not (tail.lines and tail.lines[-1]["type"] == CLOSED):
+                return taken
+            self._next_segment(str(tail.lines[-1]["detail"]["next"]), make=cut)
+
+    def _read_segment(self) -> Tail:
+        if self._fd < 0:
+            self._open(make=False)
+        if self._fd < 0:
+            if self.place.size:
+                raise StateError(f"the journal segment '{self.place.segment}' is missing")
+            return Tail(lines=[], sum=self.place.sum, size=0, torn=b"", damaged=None)
+        size = os.fstat(self._fd).st_size
+        if size < self.place.size:
+            raise StateError(f"the journal segment '{self.place.segment}' went back")
+        data = os.pread(self._fd, size - self.place.size, self.place.size)
+        while len(data) < size - self.place.size:
+            more = os.pread(self._fd, 1 << 30, self.place.size + len(data))
+            if not more:
+                break
+            data += more
+        tail = read_tail(data, self.place.seq, self.place.sum)
+        if tail.damaged:
+            hint = "nothing was changed; see: cuectl fsck"
+            raise StateError(f"'{self.place.segment}': {tail.damaged}", hint=hint)
+        return tail
+
+    def _move(self, tail: Tail) -> None:
+        self.place = Position(
+            segment=self.place.segment,
+            size=self.place.size + tail.size,
+            seq=tail.lines[-1]["seq"],
+            sum=tail.sum,
+        )
+
+    def _open(self, *, make: bool) -> None:
+        flags = _FLAGS | (os.O_CREAT if make else 0)
+        try:
+            fd = os.open(f"{self.directory}/{self.place.segment}", flags, 0o600)
+        except FileNotFoundError:
+            return
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_uid != os.geteuid():
+            os.close(fd)
+            path = f"{self.directory}/{self.place.segment}"
+            raise Refused(f"'{path}' is not a plain file of ours with one name")
+        self._fd, self._identity = fd, (found.st_dev, found.st_ino)
+        if make and found.st_size == 0:
+            files.sync_directory(self.directory)
+
+    def _next_segment(self, name: str, *, make: bool) -> None:
+        self.start_at(Position(segment=name, size=0, seq=self.place.seq, sum=self.place.sum))
+        self._open(make=make)
+
+    def _cut(self, torn: bytes) -> None:
+        self._put_aside(torn)
+        os.ftruncate(self._fd, self.place.size)
+        self.trusted = False
+
+    def _put_aside(self, torn: bytes) -> None:
+        # Keeping the torn bytes is for a person to look at; on a full disk healing comes first.
+        name = f"{self.directory}/torn-{self.place.seq + 1}"
+        try:
+            files.replace_file(name, torn)
+        except OSError:
+            return
+
+    def sync(self) -> None:
+        """Make what was taken in durable before anything is answered from it."""
+        if not self.trusted and self._fd >= 0:
+            files.sync(self._fd)
+        self.trusted = True
+
+    def append(self, events: list[Event], at: str) -> None:
+        """Write one group and sync it: the acknowledgement.
+
+        Raises:
+            OSError: nothing was acknowledged; what was written is taken back.
+        """
+        if self._fd < 0:
+            self._open(make=True)
+        before = self.place
+        data, last = encode_group(events, before.seq + 1, before.sum, at)
+        try:
+            files.write_all(self._fd, data)
+            files.sync(self._fd)
+        except BaseException:
+            self._take_back(before)
+            raise
+        self.trusted = True
+        self.place = Position(
+            segment=before.segment,
+            size=before.size + len(data),
+            seq=before.seq + len(events),
+            sum=last,
+        )
+
+    def _take_back(self, before: Position) -> None:
+        # If even this fails, the next reader syncs before it trusts (hole A3).
+        try:
+            os.ftruncate(self._fd, before.size)
+        except OSError:
+            self.trusted = False
+        self.close()
+
+    def rotate(self, at: str) -> None:
+        """Close this segment with a line that names the next one, and go on there."""
+        name = segment_name(self.place.seq + 2)
+        self.append([Event(type=CLOSED, detail={"next": name})], at)
+        self._next_segment(name, make=True)
+
+
+def _ends_with(fd: int, place: Position) -> bool:
+    if os.fstat(fd).st_size < place.size:
+        return False
+    tail = os.pread(fd, SUM_LETTERS + 3, place.size - SUM_LETTERS - 3)
+    return tail == f'{place.sum}"}}\n'.encode()

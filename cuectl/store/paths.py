@@ -1,0 +1,89 @@
+"""Where each thing lives under the state directory. Views are relative, files absolute."""
+
+from __future__ import annotations
+
+from cuectl.model.ids import time_of
+from cuectl.model.instants import DAY, HOUR, MINUTE, civil
+
+
+def cue(cue_id: str) -> str:
+    """Return the view of a cue's definition."""
+    return f"cues/{cue_id}.json"
+
+
+def state(cue_id: str) -> str:
+    """Return the view of a cue's state."""
+    return f"cues/{cue_id}.s.json"
+
+
+def fires(cue_id: str) -> str:
+    """Return the view of a cue's next dozens of fires."""
+    return f"cues/{cue_id}.n.json"
+
+
+def open_execution(execution_id: str) -> str:
+    """Return the view of an execution that is claimed, running or queued."""
+    return f"open/{execution_id}.json"
+
+
+def waiting_execution(execution_id: str) -> str:
+    """Return the view of an execution that waits: pending, retry, report, verification."""
+    return f"waiting/{execution_id}.json"
+
+
+def revised_execution(execution_id: str) -> str:
+    """Return the view of a settled execution that was changed after it had settled."""
+    return f"revised/{execution_id}.json"
+
+
+def alert(alert_id: str) -> str:
+    """Return the view of an alert."""
+    return f"alerts/{alert_id}.json"
+
+
+def name_key(name: str) -> str:
+    """Return the view that says which cue has a name."""
+    return f"keys/name.{_digest(name)}.json"
+
+
+def chain_key(parent: str, key: str) -> str:
+    """Return the view that says which child a parent made under a key."""
+    return f"keys/chain.{parent}.{_digest(key)}.json"
+
+
+def _digest(text: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+
+
+def marker(at_ms: int, kind: str, identity: str) -> str:
+    """Return the view of a place in the agenda.
+
+    Kinds: `c` a cue's next occurrence, `e` a pending execution, `r` a retry, `w` a deadline of
+    a waiting execution, `a` an alert to deliver.
+    """
+    hour, rest = divmod(at_ms, HOUR)
+    return f"due/{hour}/{rest // MINUTE:02d}/{at_ms}.{kind}.{identity}"
+
+
+def day_of(execution_id: str) -> str:
+    """Return the day folder of an execution: the date of its nominal time in UTC."""
+    year, month, day = civil((time_of(execution_id) or 0) // DAY)
+    return f"{year:04d}-{month:02d}-{day:02d}"
+
+
+def run_file(home: str, execution_id: str, attempt: int, suffix: str) -> str:
+    """Return the path of a file of one attempt: suffix `out`, `outcome.json`, `payload.json`."""
+    number = "" if attempt == 1 else f".{attempt}"
+    return f"{home}/runs/{day_of(execution_id)}/{execution_id}{number}.{suffix}"
+
+
+def pass_file(home: str, pass_id: str) -> str:
+    """Return the path of the lock and spawn log of a pass."""
+    return f"{home}/passes/{pass_id}"
+
+
+def payload_file(home: str, digest: str) -> str:
+    """Return the path of a payload that is too large for the journal."""
+    return f"{home}/payloads/{digest}.json"

@@ -1,0 +1,132 @@
+"""All segments of the journal: finding them, reading whole ones, packed or not.
+
+`base-<seq>.jsonl` holds after-images of everything that lived when older segments were
+dropped; a rebuild begins there. Where a packed and a raw segment of one name exist, the raw
+one wins, because packing removes it last.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+
+from cuectl.model.errors import StateError
+from cuectl.store import files
+from cuectl.store.lines import Record, Value, Views
+from cuectl.store.position import Position
+from cuectl.store.tail import read_tail
+
+
+def segment_files(home: str) -> list[str]:
+    """Return the paths of all segments, oldest first."""
+    directory = f"{home}/journal"
+    found: dict[str, str] = {}
+    for name in sorted(files.list_directory(directory)):
+        stem = name.removesuffix(".gz").removesuffix(".jsonl")
+        if stem.isdigit() and name[-1] != "~" and (stem not in found or name.endswith(".jsonl")):
+            found[stem] = f"{directory}/{name}"
+    return [found[stem] for stem in sorted(found)]
+
+
+def base_file(home: str) -> str | None:
+    """Return the path of the newest base, None where nothing was ever dropped."""
+    names = [
+        name
+        for name in files.list_directory(f"{home}/journal")
+        if name.startswith("base-") and name.endswith(".jsonl")
+    ]
+    return f"{home}/journal/{max(names)}" if names else None
+
+
+def read_segment(path: str) -> bytes:
+    """Return the bytes of a segment, unpacked.
+
+    Raises:
+        StateError: it is packed and damaged.
+    """
+    raw = files.read_file(path, limit=1 << 34)
+    if raw is None:
+        raise StateError(f"the journal segment '{path}' is missing")
+    if not path.endswith(".gz"):
+        return raw
+    import gzip
+    import zlib
+
+    try:
+        return gzip.decompress(raw)
+    except (OSError, EOFError, zlib.error) as error:
+        raise StateError(f"the packed segment '{path}' is damaged: {error}") from error
+
+
+def read_lines(home: str) -> Iterator[Record]:
+    """Yield every line of the journal, oldest first, from the newest base on.
+
+    Raises:
+        StateError: damage; the message names the segment and the line.
+    """
+    place = Position()
+    base = base_file(home)
+    for path in ([base] if base else []) + segment_files(home):
+        if base and path != base and _first_number(path) <= place.seq:
+            continue
+        tail = read_tail(read_segment(path), place.seq, place.sum) if path != base else None
+        if tail is None:
+            lines, place = _read_base(path)
+            yield from lines
+            continue
+        if tail.damaged:
+            raise StateError(f"'{path}': {tail.damaged}")
+        yield from tail.lines
+        last = tail.lines[-1]["seq"] if tail.lines else place.seq
+        place = Position(segment=os.path.basename(path), size=tail.size, seq=last, sum=tail.sum)
+
+
+def _first_number(path: str) -> int:
+    return int(os.path.basename(path).partition(".")[0])
+
+
+def _read_base(path: str) -> tuple[list[Record], Position]:
+    import json
+
+    lines = [json.loads(line) for line in read_segment(path).splitlines()]
+    last = lines[-1]
+    return lines[:-1], Position(seq=int(last["seq"]), sum=str(last["prev"]))
+
+
+def implied_views(home: str) -> Views:
+    """Return every view that the journal implies: path to content, files that are gone left out."""
+    implied: Views = {}
+    for line in read_lines(home):
+        for path, value in line.get("set", {}).items():
+            if value is None:
+                implied.pop(path, None)
+            else:
+                implied[path] = value
+    return implied
+
+
+def last_values(home: str, paths: Iterable[str]) -> Views:
+    """Return what the journal last said of each of these views."""
+    wanted = set(paths)
+    values: dict[str, Value] = {}
+    for line in read_lines(home):
+        for path, value in line.get("set", {}).items():
+            if path in wanted:
+                values[path] = value
+    return values
+
+
+def first_place(home: str, overlay: Views) -> Position:
+    """Return where a journal begins that was never checkpointed; a base fills `overlay`."""
+    base = base_file(home)
+    found = segment_files(home)
+    if base:
+        lines, place = _read_base(base)
+        for line in lines:
+            overlay.update(line.get("set", {}))
+        names = [path for path in found if _first_number(path) > place.seq]
+        segment = os.path.basename(names[0]) if names else Position().segment
+        return Position(segment=segment, size=0, seq=place.seq, sum=place.sum)
+    if found and _first_number(found[0]) != 1:
+        raise StateError(f"the journal in '{home}' lacks its first segments, and there is no base")
+    return Position()

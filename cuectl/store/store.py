@@ -1,0 +1,230 @@
+"""The store of one process: catching up, deciding on what is there, committing, flushing.
+
+The journal is the truth; the views follow. A change is a `Transaction`: the store lock is
+held, the journal is caught up with, the caller reads, decides and stages events, and all of
+them become one group of lines with one sync (store-protocol.md, part 1).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from cuectl.model.errors import StateError
+from cuectl.model.instants import to_text
+from cuectl.store import files, home, lock, views
+from cuectl.store.journal import Journal
+from cuectl.store.lines import Event, Record, Value, Views
+from cuectl.store.position import Applied, Position, read_applied, write_applied
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Sizes at which the store tidies itself; tests make them small."""
+
+    segment_bytes: int = 16 << 20
+    overlay_paths: int = 65_536
+    checkpoint_events: int = 8_192
+    checkpoint_young_events: int = 512
+    checkpoint_age_ms: int = 600_000
+
+
+class Store:
+    """One process's hold on a state directory that exists and was checked."""
+
+    def __init__(self, path: str, *, limits: Limits | None = None) -> None:
+        self.home = path
+        self.limits = limits or Limits()
+        self.journal = Journal(path)
+        self.overlay: Views = {}
+        self.behind: tuple[str, ...] = ()
+        self.boot = home.boot_id()
+        self._started = False
+        self._applied_seq = -1
+
+    # --- the lock -----------------------------------------------------------------------
+
+    @contextmanager
+    def locked(self, limit_s: float = lock.COMMAND_LIMIT_S) -> Iterator[None]:
+        """Hold the store lock, caught up with the journal."""
+        fd = lock.acquire(f"{self.home}/lock", limit_s)
+        try:
+            self._catch_up()
+            yield
+        finally:
+            os.close(fd)
+
+    @contextmanager
+    def transaction(
+        self, now: int, *, limit_s: float = lock.COMMAND_LIMIT_S, flush: bool = True
+    ) -> Iterator[Transaction]:
+        """Hold the lock for one change; what was staged is committed at the end.
+
+        Args:
+            now: the instant that the lines carry.
+            limit_s: how long to wait for the lock.
+            flush: write the views at once, as a short command does.
+
+        Raises:
+            LockTimeout: nothing was changed.
+            OSError: the group could not be made durable; nothing was changed.
+        """
+        with self.locked(limit_s):
+            change = Transaction(self, now)
+            yield change
+            change.commit()
+            # Whoever answers from lines that another process wrote makes them durable first.
+            self.journal.sync()
+            if flush:
+                self.flush()
+
+    # --- catching up ----------------------------------------------------------------------
+
+    def _catch_up(self) -> None:
+        if not self._started:
+            self._start()
+        elif self._packed_away():
+            self.forget()
+            self._start()
+        elif not self.journal.unread():
+            return
+        taken = self.journal.take_in(cut=True)
+        for line in taken:
+            self.overlay.update(line.get("set", {}))
+        if len(self.overlay) >= self.limits.overlay_paths:
+            self.flush()
+
+    def _packed_away(self) -> bool:
+        place = self.journal.place
+        return place.seq > 0 and not os.path.exists(f"{self.home}/journal/{place.segment}")
+
+    def _start(self) -> None:
+        """Find where to begin: `applied` of this boot, else the checkpoint, else the start."""
+        applied = read_applied(f"{self.home}/journal/applied")
+        same_boot = applied is not None and self.boot != "-" and applied.boot == self.boot
+        if applied is not None and same_boot:
+            if not self.journal.holds(applied.position):
+                raise _went_back(self.home)
+            self.behind = applied.behind
+            self._applied_seq = applied.position.seq
+            self.journal.start_at(applied.position)
+        else:
+            self._start_from_checkpoint()
+        self._started = True
+        if self.behind:
+            self._take_what_stayed_behind()
+
+    def _start_from_checkpoint(self) -> None:
+        checkpoint = read_applied(f"{self.home}/journal/checkpoint")
+        place = checkpoint.position if checkpoint else self._first_place()
+        if not self.journal.holds(place):
+            raise _went_back(self.home)
+        self.journal.start_at(place)
+        self._applied_seq = -1
+
+    def _first_place(self) -> Position:
+        from cuectl.store.segments import first_place
+
+        return first_place(self.home, self.overlay)
+
+    def _take_what_stayed_behind(self) -> None:
+        from cuectl.store.segments import last_values
+
+        self.overlay.update(last_values(self.home, self.behind))
+
+    def forget(self) -> None:
+        """Throw away all memory of the journal; the next hold of the lock starts anew."""
+        self.journal.close()
+        self.journal = Journal(self.home)
+        self.overlay, self.behind = {}, ()
+        self._started, self._applied_seq = False, -1
+
+    # --- reading --------------------------------------------------------------------------
+
+    def read(self, path: str) -> Record | None:
+        """Return the object of a view: what this process knows first, then the file.
+
+        Raises:
+            BadView: the file is damaged; `heal_view` mends it.
+        """
+        if path in self.overlay:
+            value = self.overlay[path]
+            return value if isinstance(value, dict) else None
+        return views.read_view(self.home, path)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names in a folder of views, as the journal has them now."""
+        self.flush()
+        return [name for name in files.list_directory(f"{self.home}/{folder}") if name[-1] != "~"]
+
+    # --- writing the views ----------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write all views that are not written yet; the lock is held."""
+        place = self.journal.place
+        if not self.overlay and place.seq == self._applied_seq:
+            return
+        failed = views.apply(self.home, self.overlay)
+        self.overlay = {path: self.overlay[path] for path in failed}
+        self.behind = tuple(failed)
+        applied = Applied(position=place, boot=self.boot, behind=self.behind)
+        write_applied(f"{self.home}/journal/applied", applied)
+        self._applied_seq = place.seq
+
+
+class Transaction:
+    """One change under the lock: reads see what is staged; `commit` makes it durable."""
+
+    def __init__(self, store: Store, now: int) -> None:
+        self.store = store
+        self.now = now
+        self._events: list[Event] = []
+        self._staged: Views = {}
+
+    def read(self, path: str) -> Record | None:
+        """Return the object of a view, with what this change has staged."""
+        if path in self._staged:
+            value = self._staged[path]
+            return value if isinstance(value, dict) else None
+        return self.store.read(path)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names in a folder as they were before this change."""
+        return self.store.names(folder)
+
+    def stage(self, event: Event) -> None:
+        """Add an event to the group."""
+        for path in event.set:
+            views.check_path(path)
+        self._events.append(event)
+        self._staged.update(event.set)
+
+    def staged(self) -> dict[str, Value]:
+        """Return what the group will set."""
+        return self._staged
+
+    def commit(self) -> bool:
+        """Append the group and sync once; tell whether there was anything.
+
+        Raises:
+            OSError: nothing was acknowledged; the process's memory is thrown away.
+        """
+        if not self._events:
+            return False
+        try:
+            self.store.journal.append(self._events, to_text(self.now))
+        except OSError:
+            self.store.forget()
+            raise
+        self.store.overlay.update(self._staged)
+        self._events, self._staged = [], {}
+        return True
+
+
+def _went_back(path: str) -> StateError:
+    return StateError(
+        f"the journal in '{path}' went back: it lacks what was already applied",
+        hint="restore the journal, or accept what it says: cuectl fsck --rebuild",
+    )

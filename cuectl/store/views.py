@@ -1,0 +1,134 @@
+"""Views: the files that follow from the journal, and how they are brought up to date.
+
+Applying knows no record types: an object is written, `true` is an empty file, `null` is no
+file. It is idempotent, and it is the same code for a commit, for healing after a crash and
+for a rebuild.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+from cuectl.store import files
+from cuectl.store.lines import Record, Views, encode
+
+FOLDERS = (
+    "cues open waiting keys alerts sources fanin sessions queues revised config workflows".split()
+)
+_PATH = re.compile(
+    rf"(?:{'|'.join(FOLDERS)})/[A-Za-z0-9_][A-Za-z0-9_.@%+=-]{{0,199}}"
+    r"|due/\d{1,9}/\d\d/\d{1,16}\.[a-z]+\.[A-Za-z0-9_.@%+=-]{1,180}",
+    re.ASCII,
+)
+
+
+class BadView(Exception):
+    """A view that is there and is not what was written."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+def check_path(path: str) -> str:
+    """Return `path` if a view may have it; a journal line never names anything else.
+
+    Raises:
+        ValueError: it leads elsewhere.
+    """
+    if not _PATH.fullmatch(path):
+        raise ValueError(f"not the path of a view: {path!r}")
+    return path
+
+
+def read_view(home: str, path: str) -> Record | None:
+    """Return the object in a view, None when there is no such file.
+
+    Raises:
+        BadView: the file is there and can't be read, or holds no object.
+    """
+    try:
+        raw = files.read_file(f"{home}/{path}")
+    except OSError as error:
+        raise BadView(path, error.strerror or "unreadable") from error
+    if raw is None:
+        return None
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise BadView(path, "not JSON") from error
+    if not isinstance(body, dict):
+        raise BadView(path, "not an object")
+    return body
+
+
+def apply(home: str, views: Views) -> list[str]:
+    """Write what `views` says; return the paths that could not be written.
+
+    Objects and markers come before the removals, so that a thing which moves is never
+    nowhere; one path that fails does not keep the others (holes A18 and A27).
+    """
+    behind: list[str] = []
+    spare = _spare_markers(views)
+    for path, value in views.items():
+        if value is not None and not _put(home, path, value, spare):
+            behind.append(path)
+    for path, value in views.items():
+        if value is None and not _drop(home, path):
+            behind.append(path)
+    return behind
+
+
+def _spare_markers(views: Views) -> list[str]:
+    # Renaming a marker that goes to one that comes is many times cheaper than making a file.
+    return [path for path, value in views.items() if value is None and path.startswith("due/")]
+
+
+def _put(home: str, path: str, value: Record | bool | None, spare: list[str]) -> bool:
+    check_path(path)
+    target = f"{home}/{path}"
+    try:
+        if value is True:
+            _put_marker(home, target, spare)
+        else:
+            files.replace_file(target, encode(value).encode("ascii") + b"\n")
+    except OSError:
+        return False
+    return True
+
+
+def _put_marker(home: str, target: str, spare: list[str]) -> None:
+    while spare:
+        old = f"{home}/{spare.pop()}"
+        try:
+            os.rename(old, target)
+        except FileNotFoundError:
+            if os.path.exists(old):
+                files.make_directory(os.path.dirname(target))
+                spare.append(old[len(home) + 1 :])
+            continue
+        return
+    files.touch_new(target)
+
+
+def _drop(home: str, path: str) -> bool:
+    check_path(path)
+    target = f"{home}/{path}"
+    try:
+        files.remove_file(target)
+    except OSError:
+        return False
+    if path.startswith("due/"):
+        _drop_empty_buckets(os.path.dirname(target))
+    return True
+
+
+def _drop_empty_buckets(minute: str) -> None:
+    for directory in (minute, os.path.dirname(minute)):
+        try:
+            os.rmdir(directory)
+        except OSError:
+            return
