@@ -1,1 +1,103 @@
-"""stub"""
+"""Where the program starts. The idle pass is decided before anything else is imported.
+
+No `from __future__` here and in `store/idle.py`: it is an import like any other.
+"""
+
+import os
+import sys
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        if sys.stdin is None or sys.stdout is None or sys.stderr is None:
+            _open_missing_streams()
+        status = _run(words)
+        _flush()
+    # The outermost frame, imports included: whatever happens becomes one line and a status.
+    except BaseException as error:  # noqa: BLE001
+        status = _failed(error, words)
+    return status
+
+
+def _run(words: list[str]) -> int:
+    if words == ["run-due"]:
+        from cuectl.store import idle
+
+        home = idle.home_of(words)
+        if home is not None and idle.is_idle(home):
+            return 0
+    from cuectl.cli import frame
+
+    return frame.run(words)
+
+
+def _failed(error: BaseException, words: list[str]) -> int:
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    try:
+        from cuectl.cli import failure
+
+        status = failure.report(error, words)
+    # The line must come out even where nothing can be imported any more.
+    except (OSError, ImportError, MemoryError):
+        status = _plain_line(error, words)
+    try:
+        _flush()
+    except (OSError, ValueError):
+        status = status or 1
+    return status
+
+
+def _plain_line(error: BaseException, words: list[str]) -> int:
+    number = error.errno if isinstance(error, OSError) else None
+    text = os.strerror(number).lower() if number else type(error).__name__
+    line = f"cuectl: error: {text}\n"
+    if "--json" in words:
+        line = (
+            f'{{"type":"error","code":"failed","exit_status":1,"message":"{text}","hint":null}}\n'
+        )
+    try:
+        os.write(2, line.encode())
+    except OSError:
+        return 1
+    return 1
+
+
+def _flush() -> None:
+    """Flush stdout; an answer that could not be written is a failure.
+
+    Raises:
+        OSError: it could not.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        error.filename = "standard output"
+        # The interpreter flushes again at its end, and would complain a second time.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.close(null)
+        raise
+
+
+def _open_missing_streams() -> None:
+    """Open what the caller has closed, so that no file of the store gets number 0, 1 or 2.
+
+    Standard output is opened for reading only: an answer that nobody can get is an error,
+    while a command that prints nothing still works.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        if number == 1:
+            read_only = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(read_only, 1)
+            os.close(read_only)
+        os.set_inheritable(number, True)
+    os.close(number)
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)

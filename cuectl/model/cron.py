@@ -14,28 +14,27 @@ All arithmetic is on whole minutes since the epoch, in UTC or of the wall clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
-from cuectl.model.cron_fields import (
-    DAY,
-    FIELDS,
-    HOUR,
-    MINUTE,
-    MONTH,
-    WEEKDAY,
-    FieldProblem,
-    canonical_field,
-    parse_field,
-    values,
+from cuectl.model.cron_expression import (
+    CronExpression,
+    Fields,
+    has_days,
+    month_length,
+    read_expression,
 )
+from cuectl.model.cron_fields import FIELDS, FieldProblem, values
 from cuectl.model.errors import UsageError
 from cuectl.model.instants import civil, days_from_civil
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+__all__ = ["CronExpression", "fires", "next_fires", "parse_cron"]
+
 MAX_LENGTH = 256
+EXAMPLE = ("0", "9", "*", "*", "1-5")
 NICKNAMES = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -45,69 +44,19 @@ NICKNAMES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-MONTH_LENGTHS = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-
 _DAY_MINUTES = 1440
 _MINUTE_MS = 60_000
 _CORRECTION = 180
-# Several clock changes within three days exist in no zone, so equal offsets at both ends
-# of such a stretch mean that there is none in it.
-_STRETCH = 3 * _DAY_MINUTES
+# Two clock changes within so short a time exist in no zone, so that equal offsets at both
+# ends of a stretch mean that there is none in it.
+_STRETCH = 84 * 60
+# What a change repeats is over after so long, and a place's date moves by less than that.
+_LOOK_BACK = 6 * 60
+_DATE_SHIFT = 36 * 60
 _END = days_from_civil(9999, 12, 1) * _DAY_MINUTES
 _BEGIN = days_from_civil(2, 1, 1) * _DAY_MINUTES
 # The calendar repeats after 400 years: what has not fired by then never will.
 _CYCLE = 146_097 * _DAY_MINUTES
-# Bits 0, 7, 14, ... 35: a mask of weekdays times this covers every day of a month.
-_WEEKS = 0x8_1020_4081
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CronExpression:
-    """A parsed expression. Build it with `parse_cron`.
-
-    `months`, `days` and `weekdays` are masks (bit 1 = January, the 1st; bit 0 = Sunday);
-    `special_days` and `special_weekdays` are the items that need a calendar (`L`, `15W`,
-    `1#2`, `L5`); `both_days` says that day-of-month and day-of-week must both match.
-    """
-
-    text: str
-    fields: tuple[str, str, str, str, str]
-    minutes: tuple[int, ...]
-    hours: tuple[int, ...]
-    days: int
-    months: int
-    weekdays: int
-    both_days: bool
-    is_fixed_time: bool
-    special_days: tuple[str, ...] = ()
-    special_weekdays: tuple[str, ...] = ()
-
-    @property
-    def canonical(self) -> str:
-        """The one spelling of the five fields: numbers, ascending, no nicknames or names."""
-        if not (self.special_days or self.special_weekdays):
-            pairs = zip(self.fields, FIELDS, strict=True)
-            return " ".join(canonical_field(text, field) for text, field in pairs)
-        from cuectl.model.cron_extended import canonical_extended
-
-        return canonical_extended(self)
-
-    def month_days(self, length: int, first_weekday: int) -> int:
-        """Return the mask of the days that match in a month of `length` days.
-
-        Args:
-            length: 28 to 31.
-            first_weekday: of the first of the month, 0 is Sunday.
-        """
-        days = self.days
-        weekdays = self.weekdays * _WEEKS >> first_weekday << 1
-        if self.special_days or self.special_weekdays:
-            from cuectl.model.cron_extended import special_month_days
-
-            days |= special_month_days(self.special_days, length, first_weekday)
-            weekdays |= special_month_days(self.special_weekdays, length, first_weekday)
-        matching = days & weekdays if self.both_days else days | weekdays
-        return matching & ((2 << length) - 2)
 
 
 def parse_cron(text: str) -> CronExpression:
@@ -117,34 +66,21 @@ def parse_cron(text: str) -> CronExpression:
         UsageError: it is no such expression, or names only dates that do not exist.
     """
     fields = _split(text)
-    minute, hour, day, month, weekday = fields
     try:
-        minutes, hours = parse_field(minute, MINUTE), parse_field(hour, HOUR)
-        days, special_days = _parse_days(day, DAY, "LlWw")
-        months = parse_field(month, MONTH)
-        weekdays, special_weekdays = _parse_days(weekday, WEEKDAY, "Ll#")
+        expression = read_expression(text, fields)
     except FieldProblem as problem:
-        raise _field_error(text, fields, problem) from problem
-    expression = CronExpression(
-        text=text,
-        fields=fields,
-        minutes=values(minutes),
-        hours=values(hours),
-        days=days,
-        months=months,
-        weekdays=(weekdays | weekdays >> 7) & 0b111_1111,
-        both_days=day[0] == "*" or weekday[0] == "*",
-        is_fixed_time=minute[0] != "*" and hour[0] != "*",
-        special_days=special_days,
-        special_weekdays=special_weekdays,
-    )
-    _refuse_impossible_dates(expression)
+        raise UsageError(
+            f"{problem} in cron expression '{text}'", hint=_hint(_mended(fields, problem))
+        ) from problem
+    if not has_days(expression):
+        raise UsageError(
+            f"cron expression '{text}' never fires: {_why_never(expression)}",
+            hint="for the last day of a month write 'L'; try: cuectl next --cron '0 0 L * *'",
+        )
     return expression
 
 
-def next_fires(
-    expression: CronExpression, zone_name: str, after_ms: int, count: int
-) -> list[int]:
+def next_fires(expression: CronExpression, zone_name: str, after_ms: int, count: int) -> list[int]:
     """Return the first `count` fires after `after_ms`; fewer when there are no more."""
     found: list[int] = []
     if count > 0:
@@ -178,15 +114,17 @@ def _fires_in_zone(
 ) -> Iterator[int]:
     """Walk over stretches of UTC, passing over those on whose days nothing can fire."""
     last = first
+    daily = expression.fields[2:] == ("*", "*", "*")
     while first < _END and first - last <= _CYCLE:
-        offset = offset_at(first)
-        # A clock change moves the date by a day at most, so a day on either side is kept.
-        day = next(_days(expression, (first + offset) // _DAY_MINUTES - 1))
-        first = max(first, (day - 1) * _DAY_MINUTES - offset)
-        # A day before `first` is looked at too, for a change whose repetition still goes on.
-        start = first - _DAY_MINUTES
-        end = start + _STRETCH
+        start = first - _LOOK_BACK
         offset = offset_at(start)
+        if not daily:
+            day = next(_days(expression, (first + offset) // _DAY_MINUTES - 1))
+            near = day * _DAY_MINUTES - offset - _DATE_SHIFT
+            if near > first:
+                first, start = near, near - _LOOK_BACK
+                offset = offset_at(start)
+        end = start + _STRETCH
         if offset_at(end) == offset:
             minutes = _matches(expression, first + offset, end + offset)
             for minute in minutes:
@@ -266,7 +204,7 @@ def _days(expression: CronExpression, first: int) -> Iterator[int]:
     while True:
         if expression.months >> month & 1:
             start = days_from_civil(year, month, 1)
-            length = _month_length(year, month)
+            length = month_length(year, month)
             mask = expression.month_days(length, (start + 4) % 7) >> day << day
             while mask:
                 lowest = mask & -mask
@@ -278,71 +216,68 @@ def _days(expression: CronExpression, first: int) -> Iterator[int]:
             year, month = year + 1, 1
 
 
-def _month_length(year: int, month: int) -> int:
-    if month == 2 and (year % 4 or (year % 100 == 0 and year % 400)):
-        return 28
-    return MONTH_LENGTHS[month]
-
-
-def _split(text: str) -> tuple[str, str, str, str, str]:
+def _split(text: str) -> Fields:
     if len(text) > MAX_LENGTH:
-        raise UsageError(
-            f"cron expression of {len(text)} characters is longer than {MAX_LENGTH}", hint=_HINT
-        )
+        problem = f"cron expression of {len(text)} characters is longer than {MAX_LENGTH}"
+        raise UsageError(problem, hint=_hint(EXAMPLE))
+    if not text.strip().replace("\t", " ").isprintable():
+        problem = "cron expression has a line break or another unprintable character"
+        raise UsageError(problem, hint=_hint(EXAMPLE))
     if text.lstrip().startswith("@"):
         return _nickname(text)
     parts = text.split()
     if len(parts) == 5:
-        return parts[0], parts[1], parts[2], parts[3], parts[4]
+        return _five(parts)
     problem = f"cron expression '{text}' has {len(parts)} fields instead of 5"
     if len(parts) in (6, 7):
         problem += ": there is none for seconds or years, because work starts on whole minutes"
-    raise UsageError(problem, hint=_hint(" ".join(parts[1:6])))
+        parts = parts[1:6]
+    raise UsageError(problem, hint=_hint(_five([*parts, *"*****"])))
 
 
-def _nickname(text: str) -> tuple[str, str, str, str, str]:
+def _five(parts: list[str]) -> Fields:
+    return parts[0], parts[1], parts[2], parts[3], parts[4]
+
+
+def _nickname(text: str) -> Fields:
     name = text.strip().lower()
     if name == "@reboot":
         raise UsageError(
-            "'@reboot' is not a time", hint="for work at start-up, use the event 'app.startup'"
+            "'@reboot' is not a time", hint="for work at start-up use the event 'app.startup'"
         )
     if name not in NICKNAMES:
-        known = " ".join(NICKNAMES)
-        raise UsageError(f"'{text}' is not a cron nickname", hint=f"nicknames are {known}")
-    minute, hour, day, month, weekday = NICKNAMES[name].split()
-    return minute, hour, day, month, weekday
+        raise UsageError(
+            f"'{text}' is not a known nickname", hint=f"the nicknames are {' '.join(NICKNAMES)}"
+        )
+    return _five(NICKNAMES[name].split())
 
 
-def _parse_days(text: str, field: Field, marks: str) -> tuple[int, tuple[str, ...]]:
-    """Return the mask of a field of days, and its items that need a calendar."""
-    if text == "*" or not any(mark in text for mark in marks):
-        return parse_field(text, field), ()
-    from cuectl.model.cron_extended import parse_special
-
-    return parse_special(text, field)
+def _mended(fields: Fields, problem: FieldProblem) -> Fields:
+    parts = list(fields)
+    parts[FIELDS.index(problem.field)] = problem.better
+    return _five(parts)
 
 
-def _field_error(text: str, fields: tuple[str, ...], problem: FieldProblem) -> UsageError:
-    place = FIELDS.index(problem.field)
-    better = " ".join([*fields[:place], problem.better, *fields[place + 1 :]])
-    return UsageError(f"{problem} in cron expression '{text}'", hint=_hint(better))
+def _hint(fields: Fields) -> str:
+    """Return the hint with these fields, mended until they are valid, or with an example."""
+    for _ in FIELDS:
+        try:
+            valid = has_days(read_expression("", fields))
+        except FieldProblem as problem:
+            fields = _mended(fields, problem)
+        else:
+            break
+    else:
+        valid = False
+    suggestion = " ".join(fields if valid else EXAMPLE)
+    names = " ".join(field.name for field in FIELDS)
+    return f"fields are {names}; try: cuectl next --cron '{suggestion}'"
 
 
-def _hint(suggestion: str) -> str:
-    """Return the hint with a suggestion that is itself valid, or with an example."""
-    try:
-        parse_cron(suggestion)
-    except UsageError:
-        suggestion = "0 9 * * 1-5"
-    return f"{_HINT}; try: cuectl next --cron '{suggestion}'"
-
-
-def _refuse_impossible_dates(expression: CronExpression) -> None:
-    """Refuse what names only dates that no year has, such as 31 February.
-
-    Every date that exists falls on every weekday in the 400 years after which the calendar
-    repeats, 29 February included, so the day of the month alone decides.
-    """
-    if not expression.both_days and expression.weekdays:
-        return
-    ...
+def _why_never(expression: CronExpression) -> str:
+    if expression.special_days or expression.special_weekdays:
+        return "no month has such a day"
+    months = [str(month) for month in values(expression.months)]
+    days = [str(day) for day in values(expression.days)]
+    subject = f"month {months[0]} has" if len(months) == 1 else f"months {', '.join(months)} have"
+    return f"{subject} no day {' or '.join(days)}"

@@ -34,6 +34,8 @@ MONTH = Field(name="month", low=1, high=12, words=MONTHS)
 WEEKDAY = Field(name="day-of-week", low=0, high=7, words=WEEKDAYS)
 FIELDS = (MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 
+_EVERY = {field.everything: tuple(range(field.low, field.high + 1)) for field in FIELDS}
+
 
 class FieldProblem(ValueError):
     """One field is wrong. `better` is the same text as it may have been meant."""
@@ -94,6 +96,10 @@ def parse_item(item: str, field: Field) -> int:
 
 def values(mask: int) -> tuple[int, ...]:
     """Return the values that a mask admits, ascending."""
+    if mask in _EVERY:
+        return _EVERY[mask]
+    if mask & (mask - 1) == 0:
+        return (mask.bit_length() - 1,) if mask else ()
     return tuple([value for value in range(mask.bit_length()) if mask >> value & 1])
 
 
@@ -157,6 +163,8 @@ def _number(text: str, field: Field) -> int:
 
 def _range(text: str, field: Field) -> tuple[int, int]:
     first, _, last = text.partition("-")
+    if not (first and last):
+        raise FieldProblem(field, f"'{text}' is not a range", first or last or "*")
     try:
         low, high = _number(first, field), _number(last, field)
     except FieldProblem as problem:

@@ -24,11 +24,11 @@ class Execution:
         triggered_by: `schedule`, `chain`, `fire`, `retry`, `event`, ...
         parent_id, root_id, depth: its place in a chain; a root has itself as root.
         due_at: not started before this.
+        phase: `check` while the checker decides; None for the attempt's main process.
         pass_id, boot: who claimed it, and in which boot.
         worker: name of the worker that claimed it.
         range: `{from, to, count}` of a record that stands for many occurrences.
         held: cues that wait for its verdict.
-        alert_after: kinds that were alerted on for it.
         rev: counts the changes after it has settled.
         cancel: who asked for its end, while it runs.
         extra: members of the record that this version does not know.
@@ -72,6 +72,7 @@ class Execution:
     verify_reason: str | None = None
     due_at: int | None = None
     report_until: int | None = None
+    phase: str | None = None
     pass_id: str | None = None
     boot: str | None = None
     worker: str | None = None

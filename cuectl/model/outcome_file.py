@@ -38,7 +38,7 @@ def read_outcome(data: bytes, *, size: int | None = None) -> Outcome:
     """
     if not data:
         return ABSENT
-    total = len(data) if size is None else size
+    total = max(len(data), size or 0)
     if total > FILE_BYTES:
         return Outcome(problem=f"outcome_file_too_large: {total} > {FILE_BYTES}")
     try:

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 
 from cuectl.model.instants import HOUR, MINUTE
-from cuectl.store import files
+from cuectl.store import files, paths
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,17 +40,23 @@ def due_markers(home: str, now: int, limit: int = 1 << 30) -> list[Marker]:
     return found
 
 
+def drop_stale(home: str, markers: list[Marker]) -> None:
+    """Take away markers behind which nothing stands: leftovers of a power cut (hole A27)."""
+    for marker in markers:
+        files.remove_file(f"{home}/{paths.marker(marker.at, marker.kind, marker.id)}")
+
+
 def next_marker_at(home: str, after: int) -> int | None:
     """Return the time of the earliest marker later than `after`, None where there is none."""
-    first_hour = after // HOUR
+    first_hour = max(after, 0) // HOUR
     for hour in _numbers(f"{home}/due"):
         if hour < first_hour:
             continue
         for minute in _numbers(f"{home}/due/{hour}"):
-            if hour == first_hour and (hour * 60 + minute + 1) * MINUTE <= after:
+            if (hour * 60 + minute + 1) * MINUTE <= after:
                 continue
-            times = [_time(name) for name in os.listdir(f"{home}/due/{hour}/{minute:02d}")]
-            if later := [at for at in times if at is not None and at > after]:
+            names = files.list_directory(f"{home}/due/{hour}/{minute:02d}")
+            if later := [at for name in names if (at := _time(name)) is not None and at > after]:
                 return min(later)
     return None
 

@@ -5,16 +5,19 @@ All methods that change it are called with the store lock held.
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 
 from cuectl.model.errors import Refused, StateError
+from cuectl.model.instants import from_text
 from cuectl.store import files
 from cuectl.store.lines import SUM_LETTERS, Event, Record, encode_group
 from cuectl.store.position import Position, segment_name
 from cuectl.store.tail import Tail, read_tail
 
 CLOSED = "journal.closed"
+_LAST_LINE_BYTES = 1 << 18
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -150,6 +153,19 @@ class Journal:
             files.replace_file(name, torn)
         except OSError:
             return
+
+    def last_at(self) -> int | None:
+        """Return the instant of the last line that this process has taken in."""
+        if self.place.size == 0:
+            return None
+        if self._fd < 0:
+            self._open(make=False)
+        start = max(0, self.place.size - _LAST_LINE_BYTES)
+        lines = os.pread(self._fd, self.place.size - start, start).splitlines()
+        try:
+            return from_text(str(json.loads(lines[-1])["at"]))
+        except (ValueError, IndexError, KeyError):
+            return None
 
     def sync(self) -> None:
         """Make what was taken in durable before anything is answered from it."""

@@ -37,8 +37,12 @@ class PassFile:
         self.id = pass_id
         self._path = paths.pass_file(home, pass_id)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._fd = os.open(self._path, flags, 0o600)
+        # Locked under another name first: a file that is seen without its lock is a dead pass's,
+        # and another pass would take it away between the making and the locking.
+        unready = self._path + "~"
+        self._fd = os.open(unready, flags, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX)
+        os.rename(unready, self._path)
 
     def starting(self, key: str, boot_ns: int) -> None:
         """Note that an attempt is about to be started; `key` is `<execution>.<attempt>`."""
@@ -60,7 +64,7 @@ class PassFile:
 
 def pass_ids(home: str) -> list[str]:
     """Return the ids of all passes that left a file."""
-    return files.list_directory(f"{home}/passes")
+    return [name for name in files.list_directory(f"{home}/passes") if name[-1] != "~"]
 
 
 def is_alive(home: str, pass_id: str) -> bool:

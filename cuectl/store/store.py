@@ -8,15 +8,16 @@ them become one group of lines with one sync (store-protocol.md, part 1).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cuectl.model.errors import StateError
 from cuectl.model.instants import to_text
-from cuectl.store import files, home, lock, views
+from cuectl.store import files, home, lock
+from cuectl.store import views as views_module
 from cuectl.store.journal import Journal
-from cuectl.store.lines import Event, Record, Value, Views
+from cuectl.store.lines import Event, Record, Views
 from cuectl.store.position import Applied, Position, read_applied, write_applied
 
 
@@ -32,7 +33,13 @@ class Limits:
 
 
 class Store:
-    """One process's hold on a state directory that exists and was checked."""
+    """One process's hold on a state directory that exists and was checked.
+
+    Attributes:
+        overlay: views that this process knows and has not written yet.
+        behind: views that could not be written when somebody tried last.
+        watch: told of what each line of another process sets.
+    """
 
     def __init__(self, path: str, *, limits: Limits | None = None) -> None:
         self.home = path
@@ -41,6 +48,7 @@ class Store:
         self.overlay: Views = {}
         self.behind: tuple[str, ...] = ()
         self.boot = home.boot_id()
+        self.watch: Callable[[Views], None] = _nobody
         self._started = False
         self._applied_seq = -1
 
@@ -92,7 +100,9 @@ class Store:
             return
         taken = self.journal.take_in(cut=True)
         for line in taken:
-            self.overlay.update(line.get("set", {}))
+            changed = line.get("set", {})
+            self.overlay.update(changed)
+            self.watch(changed)
         if len(self.overlay) >= self.limits.overlay_paths:
             self.flush()
 
@@ -152,7 +162,7 @@ class Store:
         if path in self.overlay:
             value = self.overlay[path]
             return value if isinstance(value, dict) else None
-        return views.read_view(self.home, path)
+        return views_module.read_view(self.home, path)
 
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder of views, as the journal has them now."""
@@ -166,7 +176,7 @@ class Store:
         place = self.journal.place
         if not self.overlay and place.seq == self._applied_seq:
             return
-        failed = views.apply(self.home, self.overlay)
+        failed = views_module.apply(self.home, self.overlay)
         self.overlay = {path: self.overlay[path] for path in failed}
         self.behind = tuple(failed)
         applied = Applied(position=place, boot=self.boot, behind=self.behind)
@@ -197,13 +207,22 @@ class Transaction:
     def stage(self, event: Event) -> None:
         """Add an event to the group."""
         for path in event.set:
-            views.check_path(path)
+            views_module.check_path(path)
         self._events.append(event)
         self._staged.update(event.set)
 
-    def staged(self) -> dict[str, Value]:
-        """Return what the group will set."""
-        return self._staged
+    def amend(self, views: Views) -> None:
+        """Add to what the last staged event sets, for what belongs to it."""
+        for path in views:
+            views_module.check_path(path)
+        last = self._events[-1]
+        self._events[-1] = replace(last, set={**last.set, **views})
+        self._staged.update(views)
+
+    @property
+    def count(self) -> int:
+        """How many events are staged."""
+        return len(self._events)
 
     def commit(self) -> bool:
         """Append the group and sync once; tell whether there was anything.
@@ -221,6 +240,10 @@ class Transaction:
         self.store.overlay.update(self._staged)
         self._events, self._staged = [], {}
         return True
+
+
+def _nobody(_: Views) -> None:
+    """Watch nothing: what a store does until somebody wants to see foreign lines."""
 
 
 def _went_back(path: str) -> StateError:

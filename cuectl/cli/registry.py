@@ -1,0 +1,72 @@
+"""The commands: where each lives and its one line of help.
+
+`cuectl --help` prints these lines without importing a single command; a test holds them
+against the commands' own.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuectl.cli.options import Command
+
+SCHEDULE = "Schedule"
+RUN = "Run"
+INSIDE = "Inside a handler"
+LOOK = "Look at what happened"
+DEFINE = "Definitions"
+CARE = "Set up and care"
+
+SECTIONS = (SCHEDULE, RUN, INSIDE, LOOK, DEFINE, CARE)
+
+# name as typed: (module under cuectl.cli.commands, section, summary)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "completion": ("completion", CARE, "Print the completion script of a shell"),
+    "help": ("help", CARE, "Show the manual of a command or topic"),
+    "version": ("version", CARE, "Show versions and paths"),
+}
+
+# Words that stand before other commands and do nothing themselves.
+GROUPS: dict[str, tuple[str, str]] = {}
+
+
+def load(name: str) -> Command:
+    """Import the command of that name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    from importlib import import_module
+
+    module = import_module(f"cuectl.cli.commands.{COMMANDS[name][0]}")
+    command: Command = module.command
+    return command
+
+
+def find(words: list[str]) -> tuple[str, int]:
+    """Return the command that the first words name, and how many words that takes.
+
+    Two words win over one, so that `chain show` and `chain` can both be commands.
+    """
+    if len(words) > 1 and f"{words[0]} {words[1]}" in COMMANDS:
+        return f"{words[0]} {words[1]}", 2
+    return (words[0], 1) if words and words[0] in COMMANDS else ("", 0)
+
+
+def top_level() -> dict[str, tuple[str, str]]:
+    """Return what may follow `cuectl`: word to section and summary."""
+    words = {
+        name: (section, summary)
+        for name, (_, section, summary) in COMMANDS.items()
+        if " " not in name
+    }
+    return words | GROUPS
+
+
+def members(group: str) -> dict[str, str]:
+    """Return the commands of a group: second word to summary."""
+    return {
+        name.partition(" ")[2]: summary
+        for name, (_, _, summary) in COMMANDS.items()
+        if name.startswith(f"{group} ")
+    }

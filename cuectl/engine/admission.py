@@ -1,0 +1,65 @@
+"""How many more executions a pass may claim and start: limits hold over all passes.
+
+The store says who has claimed what. A pass keeps a mirror of `open/` that follows the
+lines of the others, so that counting costs no listing.
+"""
+
+from __future__ import annotations
+
+from cuectl.store.lines import Views
+
+CLAIM_AHEAD = 64
+CLAIM_MOST = 1_024
+
+
+class Admission:
+    """What other passes hold, and what this one may.
+
+    Attributes:
+        slots: how many executions this pass may run at once, by its own limit.
+    """
+
+    def __init__(self, pass_id: str, slots: int, total: int) -> None:
+        self.pass_id = pass_id
+        self.slots = slots
+        self.total = total
+        self._holder: dict[str, str] = {}
+
+    def see(self, execution_id: str, pass_id: str | None, *, queued: bool) -> None:
+        """Note who holds an execution that is open."""
+        if queued or pass_id is None:
+            self._holder.pop(execution_id, None)
+        else:
+            self._holder[execution_id] = pass_id
+
+    def follow(self, views: Views) -> None:
+        """Note what a journal line says of `open/`."""
+        for path, value in views.items():
+            if not path.startswith("open/"):
+                continue
+            execution_id = path[5:-5]
+            if isinstance(value, dict):
+                queued = value.get("status") == "queued"
+                self.see(execution_id, value.get("pass_id"), queued=queued)
+            else:
+                self._holder.pop(execution_id, None)
+
+    def slots_now(self) -> int:
+        """Return how many executions this pass may run at once as things are."""
+        held: dict[str, int] = {}
+        for holder in self._holder.values():
+            if holder != self.pass_id:
+                held[holder] = held.get(holder, 0) + 1
+        others = sum(min(count, slots_of(holder)) for holder, count in held.items())
+        return max(0, min(self.slots, self.total - others))
+
+    def room(self, held: int) -> int:
+        """Return how many more this pass may claim when it holds `held`."""
+        slots = self.slots_now()
+        return max(0, min(CLAIM_MOST, slots + CLAIM_AHEAD) - held) if slots else 0
+
+
+def slots_of(pass_id: str) -> int:
+    """Return the limit that a pass wrote in its id: `<ms>-<pid>-<slots>`."""
+    text = pass_id.rpartition("-")[2]
+    return int(text) if text.isdigit() else 1

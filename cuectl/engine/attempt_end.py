@@ -1,0 +1,209 @@
+"""What an attempt left behind, read from its files; and what that makes of its record."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from cuectl.model.execution import Execution, Record
+from cuectl.model.execution_status import ExecutionStatus
+from cuectl.model.instants import to_text
+from cuectl.model.masking import Masker
+from cuectl.model.outcome import ABSENT, EVIDENCE, Outcome
+from cuectl.model.outcome_file import FILE_BYTES, read_outcome
+from cuectl.model.start import Cause, Ended, Phase
+from cuectl.model.verdict import (
+    ProcessEnd,
+    ReportWait,
+    Verdict,
+    cancelled,
+    exited,
+    lost,
+    not_started,
+    signalled,
+    timed_out,
+    verdict_of,
+)
+from cuectl.model.verification import ArtifactFact, VerificationMode, local_artifacts
+from cuectl.store import output, paths
+
+TAIL_BYTES = 8_192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the files of an attempt say.
+
+    Attributes:
+        outcome: masked.
+        tail: the end of its output, masked.
+        facts: about the local files that its artifacts name.
+    """
+
+    outcome: Outcome = ABSENT
+    tail: str = ""
+    facts: tuple[ArtifactFact, ...] = ()
+
+
+def find(home: str, execution: Execution, cwd: str, masker: Masker | None) -> Found:
+    """Read outcome, output and artifacts of the current attempt."""
+    outcome = _outcome(paths.run_file(home, execution.id, execution.attempt, "outcome.json"))
+    path = paths.run_file(home, execution.id, execution.attempt, "out")
+    raw = output.read_end(path, TAIL_BYTES) if output.size(path) else b""
+    tail = raw.decode("utf-8", "replace") if raw else ""
+    if masker is not None:
+        tail, outcome = masker.mask(tail), _masked(outcome, masker)
+    facts = tuple(_fact(name, cwd) for name in local_artifacts(outcome))
+    return Found(outcome=outcome, tail=tail, facts=facts)
+
+
+def _outcome(path: str) -> Outcome:
+    try:
+        found = output.read_outcome_file(path, FILE_BYTES + 1)
+    except OSError as error:
+        return Outcome(problem=f"outcome_file_unreadable: {error.strerror}")
+    return read_outcome(found[0], size=found[1]) if found else ABSENT
+
+
+def _masked(outcome: Outcome, masker: Masker) -> Outcome:
+    names = ("result", "error", *EVIDENCE)
+    values: Record = {name: masker.mask_json(getattr(outcome, name)) for name in names}
+    return replace(outcome, **values)
+
+
+def _fact(name: str, cwd: str) -> ArtifactFact:
+    try:
+        found = os.stat(os.path.join(cwd, os.path.expanduser(name)))
+    except (OSError, ValueError):
+        return ArtifactFact(name=name, exists=False)
+    is_file = os.path.isfile(os.path.join(cwd, os.path.expanduser(name)))
+    return ArtifactFact(
+        name=name, exists=True, is_file=is_file, mtime_ms=found.st_mtime_ns // 1_000_000
+    )
+
+
+def judge_attempt(
+    execution: Execution,
+    ended: Ended,
+    found: Found,
+    *,
+    started_real_ms: int,
+    report: ReportWait,
+    limit_s: float,
+) -> Verdict:
+    """Return the verdict on an attempt, or on its checker when that is what ended."""
+    checking = ended.phase is Phase.CHECK
+    end = exited(execution.exit_code or 0) if checking else _end(execution, ended, limit_s)
+    return verdict_of(
+        end,
+        found.outcome,
+        mode=VerificationMode(execution.policy.verification),
+        facts=found.facts,
+        started_ms=started_real_ms,
+        checker_status=_checker_status(ended) if checking else None,
+        report=report,
+        output=found.tail,
+    )
+
+
+def _end(execution: Execution, ended: Ended, limit_s: float) -> ProcessEnd:
+    if ended.spawn_error is not None:
+        return not_started(ended.spawn_error)
+    if ended.cause is Cause.TIMEOUT:
+        return timed_out(limit_s)
+    if ended.cause is not None or execution.cancel:
+        return cancelled(execution.cancel or str(ended.cause))
+    if ended.lost:
+        return lost()
+    if ended.signal is not None:
+        return signalled(ended.signal)
+    return exited(ended.exit_code or 0)
+
+
+def _checker_status(ended: Ended) -> int:
+    if ended.spawn_error is not None or ended.lost:
+        return 127
+    return -(ended.signal or 9) if ended.exit_code is None else ended.exit_code
+
+
+def with_end(execution: Execution, ended: Ended, found: Found, verdict: Verdict) -> Execution:
+    """Return the record with everything that this end says."""
+    outcome = found.outcome
+    changed = replace(
+        execution,
+        status=verdict.status,
+        reason=verdict.reason or None,
+        outcome_state=verdict.outcome_state.value,
+        success=outcome.success,
+        result=verdict.result,
+        error=verdict.error,
+        outcome_problem=outcome.problem,
+        outcome_dropped=outcome.dropped,
+        adopted=execution.adopted or ended.lost,
+        phase=None,
+        **_evidence(outcome),
+    )
+    if ended.phase is Phase.CHECK:
+        return changed
+    return replace(
+        changed,
+        started_at=ended.started_at,
+        ended_at=ended.ended_at,
+        duration_s=ended.duration_s,
+        exit_code=ended.exit_code,
+        signal=ended.signal,
+    )
+
+
+def _evidence(outcome: Outcome) -> Record:
+    return outcome.evidence()
+
+
+def attempt_record(execution: Execution) -> Record:
+    """Return what stays of an attempt when another one follows."""
+    record: Record = {"attempt": execution.attempt, "status": execution.status.value}
+    for name in ("reason", "outcome_state", "exit_code", "signal", "duration_s", "error"):
+        value = getattr(execution, name)
+        if value is not None:
+            record[name] = value
+    for name in ("started_at", "ended_at"):
+        value = getattr(execution, name)
+        if value is not None:
+            record[name] = to_text(value)
+    return record
+
+
+def next_attempt(execution: Execution, due_at: int, reason: str) -> Execution:
+    """Return the record that waits for its next attempt."""
+    blank: Record = dict.fromkeys(_OF_ONE_ATTEMPT)
+    return replace(
+        execution,
+        status=ExecutionStatus.WAITING,
+        reason=reason,
+        attempts=(*execution.attempts, attempt_record(execution)),
+        attempt=execution.attempt + 1,
+        due_at=due_at,
+        adopted=False,
+        outcome_dropped=(),
+        **blank,
+    )
+
+
+_OF_ONE_ATTEMPT = (
+    *EVIDENCE,
+    "outcome_state",
+    "started_at",
+    "ended_at",
+    "duration_s",
+    "exit_code",
+    "signal",
+    "success",
+    "result",
+    "error",
+    "outcome_problem",
+    "report_until",
+    "phase",
+    "pass_id",
+    "boot",
+    "worker",
+)

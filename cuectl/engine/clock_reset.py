@@ -1,0 +1,90 @@
+"""A clock that was in the future for a while does not stop the store (hole A4).
+
+When the journal's last line lies more than three hours ahead of now, every cue is planned
+anew from now, and what waits for a retry does not wait for the future to come. Occurrences
+that ran under the wrong clock are remembered, so that they do not run again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cuectl.engine import claim
+from cuectl.engine.agenda_ahead import first_fires, jitter_of
+from cuectl.engine.alerts import raise_alert
+from cuectl.engine.settle import Settling, read_cue
+from cuectl.model.cue import CueStatus
+from cuectl.model.execution import execution_from_record
+from cuectl.model.instants import HOUR, to_text
+from cuectl.store import paths
+from cuectl.store.lines import Event, Views
+from cuectl.store.store import Transaction
+
+LIMIT_MS = 3 * HOUR
+
+
+def reset_after_future(tx: Transaction, to: Settling) -> None:
+    """Stage the new plan of every cue when the clock was far ahead of now."""
+    last = tx.store.journal.last_at()
+    if last is None or last - to.now <= LIMIT_MS:
+        return
+    detail = {"journal_at": to_text(last), "now": to_text(to.now)}
+    tx.stage(Event(type="clock.reset", detail=detail))
+    for name in tx.names("cues"):
+        if name.endswith(".s.json"):
+            _plan_cue_anew(tx, name[: -len(".s.json")], to.now)
+    for name in tx.names("waiting"):
+        _shorten_wait(tx, name[: -len(".json")], to.now)
+    message = f"the clock was at {to_text(last)}; every cue is planned anew from {to_text(to.now)}"
+    raise_alert(
+        tx,
+        to.now,
+        type="clock_reset",
+        message=message,
+        cue=None,
+        state=None,
+        execution_id=None,
+        sinks=to.sinks_of(()),
+        randomness=to.random(9),
+    )
+    to.lines.append(f"alert: clock_reset: {message}")
+
+
+def _plan_cue_anew(tx: Transaction, cue_id: str, now: int) -> None:
+    known = read_cue(tx, cue_id)
+    if known is None or known[1].status is not CueStatus.ACTIVE or known[1].next_at is None:
+        return
+    cue, state = known
+    if cue.trigger["type"] == "at":
+        return
+    fires = first_fires(cue.trigger, now)
+    ahead = set(state.ahead)
+    if state.last_at is not None and state.last_at > now:
+        ahead.add(state.last_at)
+    planned = replace(
+        state,
+        next_at=fires[0] if fires else None,
+        ahead=tuple(sorted(at for at in ahead if at > now)),
+    )
+    views: Views = {paths.marker((state.next_at or 0) + jitter_of(cue), "c", cue_id): None}
+    if fires:
+        views[paths.marker(fires[0] + jitter_of(cue), "c", cue_id)] = True
+        views[paths.fires(cue_id)] = {"fires": fires}
+    views[paths.state(cue_id)] = planned.to_record()
+    tx.stage(Event(type="cue.planned", ids={"cue": cue_id}, set=views))
+
+
+def _shorten_wait(tx: Transaction, execution_id: str, now: int) -> None:
+    record = tx.read(paths.waiting_execution(execution_id))
+    execution = execution_from_record(record) if record else None
+    if execution is None or execution.reason != "retry" or execution.due_at is None:
+        return
+    longest = round(max(execution.policy.backoff_s, default=0.0) * 1000)
+    if execution.due_at <= now + longest:
+        return
+    soon = replace(execution, due_at=now + longest)
+    views: Views = {
+        paths.marker(execution.due_at, "r", execution_id): None,
+        paths.marker(now + longest, "r", execution_id): True,
+    }
+    tx.stage(claim.waiting_event("waiting", soon, views))

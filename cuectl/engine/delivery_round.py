@@ -1,0 +1,228 @@
+"""What `cuectl deliver` does: hand alerts over to commands and webhooks until none is due.
+
+One process at a time does it, outside of the store lock. Each try is recorded before it is
+made, with the time of the next one, and again when it is over: a process that is killed
+leaves an alert that is tried again later, never one that is lost. So a receiver can get an
+alert twice; its id tells.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from dataclasses import dataclass
+
+from cuectl.engine import sinks as sink_registry
+from cuectl.engine.alert_changes import MARKER, STDERR, read_alert, stage_delivery
+from cuectl.engine.alerts import clear_subject, raise_alert
+from cuectl.engine.deliver import LOCK_NAME
+from cuectl.engine.sinks import NotDelivered, Surroundings
+from cuectl.model.alert import (
+    Alert,
+    AlertType,
+    Delivery,
+    DeliveryStatus,
+    after_failure,
+    after_success,
+    trying,
+)
+from cuectl.model.errors import LockTimeout
+from cuectl.store import lock
+from cuectl.store.agenda import due_markers
+from cuectl.store.views import BadView
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from cuectl.engine.runtime import Runtime
+    from cuectl.model.definitions import AlertSink
+    from cuectl.store.store import Transaction
+
+# After so many failures in a row a sink gets nothing more in this round.
+PATIENCE = 2
+# A sink that seems to be gone for a while only is complained about after this many tries.
+TRIES_TO_COMPLAIN = 3
+_UNFINISHED = "the delivery did not come to an end"
+_PUT_OFF = "put off, because the sink failed for other alerts"
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivered:
+    """What a call of `deliver` came to.
+
+    Attributes:
+        running: another process delivers already; this one did nothing.
+    """
+
+    delivered: int = 0
+    failed: int = 0
+    put_off: int = 0
+    running: bool = False
+
+
+class Round:
+    """Deliveries of one process.
+
+    Args:
+        runtime: its surroundings.
+        sinks: the section `alerts` of the definitions in force.
+        masked: hides the declared secrets in what is recorded.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        sinks: Mapping[str, AlertSink],
+        masked: Callable[[str], str] = str,
+    ) -> None:
+        self.runtime = runtime
+        self.sinks = sinks
+        self.masked = masked
+        self.result = Delivered()
+
+    def run(self) -> Delivered:
+        """Deliver what is due until nothing is, unless another process does."""
+        # Whoever raised an alert while this process was about to stop saw the lock held and
+        # started nobody, so there is one more look after it has been let go.
+        while self._due():
+            try:
+                held = lock.acquire(f"{self.runtime.home}/{LOCK_NAME}", 0.0)
+            except LockTimeout:
+                self.result.running = True
+                break
+            try:
+                while due := self._due():
+                    for name, alerts in due.items():
+                        self._serve(name, alerts)
+            finally:
+                os.close(held)
+        return self.result
+
+    def _due(self) -> dict[str, list[str]]:
+        """Return sink to ids of the alerts that it should get now."""
+        found: dict[str, list[tuple[int, str]]] = {}
+        now = self.runtime.now()
+        with self._change(now) as tx:
+            tx.store.flush()
+            for marker in due_markers(self.runtime.home, now):
+                alert = _known(tx, marker.id) if marker.kind == MARKER else None
+                if alert is None:
+                    continue
+                for name in alert.due_sinks(now):
+                    if name != STDERR:
+                        found.setdefault(name, []).append((_turn(alert, name), alert.id))
+        return {name: [identity for _, identity in sorted(those)] for name, those in found.items()}
+
+    def _change(self, now: int) -> AbstractContextManager[Transaction]:
+        return self.runtime.store.transaction(now, limit_s=lock.SETTLE_LIMIT_S)
+
+    def _serve(self, name: str, alerts: list[str]) -> None:
+        """Give a sink its alerts, until it has failed too often in a row."""
+        failures = 0
+        for place, identity in enumerate(alerts):
+            if failures >= PATIENCE:
+                self._put_off(name, alerts[place:])
+                return
+            failures = 0 if self._try(name, identity) else failures + 1
+
+    def _try(self, name: str, identity: str) -> bool:
+        alert = self._begin(name, identity)
+        if alert is None:
+            return True
+        try:
+            self._hand_over(name, alert)
+        except NotDelivered as error:
+            self._end(name, identity, error)
+            self.result.failed += 1
+            return False
+        self._end(name, identity, None)
+        self.result.delivered += 1
+        return True
+
+    def _hand_over(self, name: str, alert: Alert) -> None:
+        sink = self.sinks.get(name)
+        if sink is None or sink.kind not in sink_registry.SINKS:
+            what = "is switched off" if sink else "is not defined"
+            raise NotDelivered(f"it {what}", lasting=True)
+        environment = {**self.runtime.environment, **self.runtime.clock.environment()}
+        surroundings = Surroundings(
+            home=self.runtime.home,
+            environment=environment,
+            now=self.runtime.now(),
+            masked=self.masked,
+        )
+        sink_registry.load(sink.kind).deliver(alert, sink, surroundings)
+
+    def _begin(self, name: str, identity: str) -> Alert | None:
+        """Record a try before it is made; None when there is nothing to try any more."""
+        now = self.runtime.now()
+        with self._change(now) as tx:
+            alert = _known(tx, identity)
+            if alert is None or name not in alert.due_sinks(now):
+                return None
+            after = alert.with_delivery(name, trying(alert.delivered[name], now, _UNFINISHED))
+            stage_delivery(tx, alert, after, name, event="alert.trying")
+        return after
+
+    def _end(self, name: str, identity: str, error: NotDelivered | None) -> None:
+        """Record how a try went, and complain about a sink that needs somebody's help."""
+        now = self.runtime.now()
+        with self._change(now) as tx:
+            alert = _known(tx, identity)
+            if alert is None or name not in alert.delivered:
+                return
+            delivery = alert.delivered[name]
+            if error is None:
+                views = clear_subject(tx, AlertType.DELIVERY_FAILED, name)
+                after = alert.with_delivery(name, after_success(delivery))
+                stage_delivery(tx, alert, after, name, views)
+                return
+            delivery = after_failure(delivery, error.reason, alert.created_at)
+            stage_delivery(tx, alert, alert.with_delivery(name, delivery), name)
+            if error.lasting or delivery.tries >= TRIES_TO_COMPLAIN:
+                self._complain(tx, now, name, delivery)
+
+    def _complain(self, tx: Transaction, now: int, name: str, delivery: Delivery) -> None:
+        gone = delivery.status is DeliveryStatus.FAILED
+        what = "did not get an alert" if gone else "does not get its alerts"
+        raise_alert(
+            tx,
+            now,
+            type=AlertType.DELIVERY_FAILED,
+            message=f"sink '{name}' {what}: {delivery.error}",
+            cue=None,
+            state=None,
+            execution_id=None,
+            sinks=(STDERR,),
+            randomness=self.runtime.random(9),
+            subject=name,
+            printed=False,
+        )
+
+    def _put_off(self, name: str, alerts: list[str]) -> None:
+        """Leave what a sink that fails should still get for the next round, in one group."""
+        now = self.runtime.now()
+        with self._change(now) as tx:
+            for identity in alerts:
+                alert = _known(tx, identity)
+                if alert is None or name not in alert.due_sinks(now):
+                    continue
+                waiting = trying(alert.delivered[name], now, _PUT_OFF)
+                later = after_failure(waiting, _PUT_OFF, alert.created_at)
+                stage_delivery(tx, alert, alert.with_delivery(name, later), name)
+                self.result.put_off += 1
+
+
+def _known(tx: Transaction, identity: str) -> Alert | None:
+    """Return an alert; a damaged one, or one of a newer version, is for others to look at."""
+    try:
+        return read_alert(tx, identity)
+    except (BadView, KeyError, TypeError, ValueError):
+        return None
+
+
+def _turn(alert: Alert, name: str) -> int:
+    # Another order in every round: an alert that a sink cannot digest is not always the first.
+    return zlib.crc32(f"{alert.id}.{alert.delivered[name].tries}".encode())

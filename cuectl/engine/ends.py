@@ -1,0 +1,108 @@
+"""Ends that are not settled yet: collected, looked at, settled as one group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cuectl.engine.attempt_end import Found, find, judge_attempt
+from cuectl.engine.clock import monotonic_s
+from cuectl.engine.handler_start import limit_s, working_directory
+from cuectl.engine.settle import Settling, read_open, settle
+from cuectl.engine.surroundings import Context
+from cuectl.model.execution import Execution
+from cuectl.model.start import Ended, Phase
+from cuectl.model.verdict import ReportWait
+from cuectl.store import output, paths
+from cuectl.store.store import Transaction
+
+GROUP_DELAY_S = 0.02
+GROUP_MOST = 256
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of an attempt, with what was found in its files before the lock was taken."""
+
+    execution: Execution
+    ended: Ended
+    found: Found
+
+
+class Ends:
+    """The ends of one pass."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._ends: list[End] = []
+        self._first_s = 0.0
+
+    @property
+    def waiting(self) -> int:
+        """How many ends are not settled."""
+        return len(self._ends)
+
+    def look(self, execution: Execution, ended: Ended) -> End:
+        """Read what an attempt left behind; cut and mask its output."""
+        context = self._context
+        home = context.home
+        cwd = working_directory(execution, context.in_force, home)
+        found = find(home, execution, cwd, context.masker)
+        path = paths.run_file(home, execution.id, execution.attempt, "out")
+        output.cut_to_limit(path)
+        context.mask_output(path)
+        return End(execution, ended, found)
+
+    def add(self, end: End) -> None:
+        """Take an end in; the group's delay begins with its first."""
+        if not self._ends:
+            self._first_s = monotonic_s()
+        self._ends.append(end)
+
+    def until_group_s(self) -> float:
+        """Return the seconds until the group should be committed."""
+        return max(0.0, self._first_s + GROUP_DELAY_S - monotonic_s())
+
+    def group_is_due(self, *, nothing_runs: bool) -> bool:
+        """Tell whether to commit now: nothing else runs, many wait, or the delay is over."""
+        if not self._ends:
+            return False
+        return nothing_runs or len(self._ends) >= GROUP_MOST or self.until_group_s() <= 0
+
+    def group(self) -> list[End]:
+        """Return the ends to settle in one commit."""
+        return self._ends[:GROUP_MOST]
+
+    def done(self, group: list[End]) -> None:
+        """Forget what was committed."""
+        self._ends = self._ends[len(group) :]
+        self._first_s = monotonic_s()
+
+    def postpone(self) -> None:
+        """Try again after another delay."""
+        self._first_s = monotonic_s()
+
+    def settle_one(self, tx: Transaction, to: Settling, end: End) -> None:
+        """Stage what follows from one end, if the execution is still this pass's to settle."""
+        current = read_open(tx, end.execution.id)
+        if current is None or current.pass_id != end.execution.pass_id:
+            return
+        if current.attempt != end.ended.attempt:
+            return
+        verdict = judge_attempt(
+            current,
+            end.ended,
+            end.found,
+            started_real_ms=self._started_real_ms(current, end.ended),
+            report=_report_wait(current),
+            limit_s=limit_s(current, self._context.in_force),
+        )
+        settle(tx, current, end.ended, end.found, verdict, to)
+
+    def _started_real_ms(self, execution: Execution, ended: Ended) -> int:
+        """Return the start of the attempt by the clock that stamps files."""
+        started = execution.started_at if ended.phase is Phase.CHECK else ended.started_at
+        return (started or 0) - self._context.clock_offset_ms
+
+
+def _report_wait(execution: Execution) -> ReportWait:
+    return ReportWait.NONE if execution.policy.outcome_deadline_s is None else ReportWait.OPEN

@@ -1,0 +1,170 @@
+"""Starting processes on this machine and reaping them: the `local` executor.
+
+posix_spawn with the output straight to a file and a session of its own: within a few per
+cent of the bare floor, where fork is three times as dear and pipes need somebody to empty
+them (reference/performance.md, section 3).
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from cuectl.engine.clock import monotonic_s, since_boot_ns
+from cuectl.model.start import Start
+from cuectl.store import output
+from cuectl.store.passes import PassFile
+
+LEASE_DESCRIPTOR = 198
+_DEFAULTED = [
+    number
+    for name in ("SIGPIPE", "SIGXFSZ", "SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGCHLD")
+    if (number := getattr(signal, name, None)) is not None
+]
+
+
+@dataclass(slots=True)
+class Process:
+    """A started process; `pid` is also its session and its process group."""
+
+    start: Start
+    pid: int
+    since_s: float
+
+
+class SpawnError(Exception):
+    """A process could not be started; the message is one short line."""
+
+
+class LocalExecutor:
+    """Starts processes for one pass, with its spawn log.
+
+    Attributes:
+        umask: what handlers get; our own files are private whatever it is.
+    """
+
+    def __init__(self, log: PassFile, umask: int) -> None:
+        self._log = log
+        self._umask = umask
+        self._programs: dict[tuple[str, str], str] = {}
+        self._lease = _lease_descriptor()
+        self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        self._here = os.open(".", os.O_RDONLY | os.O_CLOEXEC) if os.path.isdir(".") else -1
+
+    def spawn(self, start: Start) -> Process:
+        """Start a process; its claim is durable by now.
+
+        Raises:
+            SpawnError: it did not start, and will not.
+        """
+        try:
+            lease = output.open_output(start.output)
+        except OSError as error:
+            raise SpawnError(_sentence(error, start.output)) from error
+        try:
+            self._log.starting(start.key, since_boot_ns())
+            pid = self._spawn(start, lease)
+        except OSError as error:
+            raise SpawnError(_sentence(error, start.argv[0])) from error
+        finally:
+            # Closed, never unlocked: LOCK_UN on any copy would free the lease for all.
+            os.close(lease)
+        self._log.started(start.key, pid)
+        return Process(start=start, pid=pid, since_s=monotonic_s())
+
+    def _spawn(self, start: Start, lease: int) -> int:
+        program = self._program(start.argv[0], start.env, start.cwd)
+        actions = [
+            (os.POSIX_SPAWN_DUP2, self._null, 0),
+            (os.POSIX_SPAWN_DUP2, lease, 1),
+            (os.POSIX_SPAWN_DUP2, lease, 2),
+            (os.POSIX_SPAWN_DUP2, lease, self._lease),
+        ]
+        moved = self._enter(start.cwd)
+        mask = os.umask(self._umask)
+        try:
+            return os.posix_spawn(
+                program,
+                start.argv,
+                start.env,
+                file_actions=actions,
+                setsid=True,
+                setsigmask=[],
+                setsigdef=_DEFAULTED,
+            )
+        finally:
+            os.umask(mask)
+            if moved:
+                self._return()
+
+    def _enter(self, cwd: str) -> bool:
+        # posix_spawn has no working directory; the pass has one thread, so it may move.
+        os.chdir(cwd)
+        return True
+
+    def _return(self) -> None:
+        if self._here >= 0:
+            os.fchdir(self._here)
+        else:
+            os.chdir("/")
+
+    def _program(self, name: str, env: Mapping[str, str], cwd: str) -> str:
+        if "/" in name:
+            return name
+        path = env.get("PATH", os.defpath)
+        key = (name, path)
+        if key not in self._programs:
+            self._programs[key] = _look_up(name, path, cwd)
+        return self._programs[key]
+
+    def ended(self, key: str, status: int) -> None:
+        """Note a wait status in the spawn log, before anything else is done about it."""
+        self._log.ended(key, status)
+
+    def close(self) -> None:
+        """Let go of the descriptors."""
+        os.close(self._null)
+        if self._here >= 0:
+            os.close(self._here)
+
+
+def reap(known: Callable[[int], bool]) -> list[tuple[int, int]]:
+    """Return (pid, wait status) of every known child that has ended, without waiting."""
+    ended: list[tuple[int, int]] = []
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if pid == 0:
+            return ended
+        if known(pid):
+            ended.append((pid, status))
+
+
+def exit_of(status: int) -> tuple[int | None, int | None]:
+    """Return (exit code, signal) of a wait status; one of them is None."""
+    if os.WIFSIGNALED(status):
+        return None, os.WTERMSIG(status)
+    return os.waitstatus_to_exitcode(status), None
+
+
+def _look_up(name: str, path: str, cwd: str) -> str:
+    for directory in path.split(os.pathsep):
+        candidate = os.path.join(cwd, directory or ".", name)
+        if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):
+            return candidate
+    raise FileNotFoundError(2, "command not found", name)
+
+
+def _lease_descriptor() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return LEASE_DESCRIPTOR if soft > LEASE_DESCRIPTOR else max(3, soft - 1)
+
+
+def _sentence(error: OSError, subject: str) -> str:
+    name = error.filename if isinstance(error.filename, str) else subject
+    return f"{error.strerror or error}: '{name}'"

@@ -1,0 +1,83 @@
+"""Starting this very program again, and naming it in a crontab."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import cuectl
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuectl.engine.runtime import Runtime
+
+_IMPORTING = """
+import sys
+place = sys.argv.pop(1)
+if place not in sys.path:
+    sys.path.insert(0, place)
+from cuectl.entry import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def own_command() -> list[str]:
+    """Return the words that start the running cuectl, all paths absolute.
+
+    The installed script when this process was started by it; else the interpreter, which
+    imports the package from where this process has it (`-P`: never from the working
+    directory).
+    """
+    script = _script()
+    if script is not None:
+        return [sys.executable, script]
+    place = os.path.dirname(os.path.dirname(os.path.abspath(cuectl.__file__)))
+    return [sys.executable, "-P", "-c", _IMPORTING, place]
+
+
+def _script() -> str | None:
+    name = sys.argv[0] if sys.argv else ""
+    if os.path.basename(name) not in ("cuectl", "cuectl.pyz"):
+        return None
+    path = os.path.abspath(name)
+    return path if os.path.isfile(path) else None
+
+
+def start_detached(runtime: Runtime, arguments: list[str]) -> None:
+    """Start `cuectl` with these arguments, in a session of its own, connected to nothing.
+
+    A shell starts it in the background and ends at once, so that the process belongs to
+    nobody who would have to wait for it, even where the caller runs for weeks.
+
+    Raises:
+        OSError: it could not be started.
+    """
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        to_null = [(os.POSIX_SPAWN_DUP2, null, fd) for fd in (0, 1, 2)]
+        shell = os.posix_spawn(
+            "/bin/sh",
+            ["sh", "-c", '"$@" &', "sh", *own_command(), *arguments],
+            _environment(runtime),
+            file_actions=to_null,
+            setsid=True,
+            setsigmask=[],
+            setsigdef=_ignored_by_python(),
+        )
+    finally:
+        os.close(null)
+    try:
+        os.waitpid(shell, 0)
+    except ChildProcessError:
+        # Somebody who waits for all children was quicker.
+        return
+
+
+def _environment(runtime: Runtime) -> dict[str, str]:
+    return {**runtime.environment, "CUECTL_HOME": runtime.home, **runtime.clock.environment()}
+
+
+def _ignored_by_python() -> list[int]:
+    import signal
+
+    return [signal.SIGPIPE, signal.SIGXFSZ]

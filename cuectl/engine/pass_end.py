@@ -1,0 +1,85 @@
+"""The end of a pass: views written, heartbeat left, `next` written when all is quiet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from cuectl.engine.alerts import stderr_line
+from cuectl.engine.deliver import deliveries_due, start_delivery
+from cuectl.engine.pass_options import PassOptions, PassResult
+from cuectl.engine.recover import remove_dead_passes
+from cuectl.engine.runtime import Runtime
+from cuectl.model.instants import HOUR
+from cuectl.store import checkpoint, files, idle, lock
+from cuectl.store.agenda import drop_stale, due_markers, next_marker_at
+from cuectl.store.passes import PassFile
+from cuectl.store.store import Store
+
+
+def finish(
+    store: Store,
+    runtime: Runtime,
+    file: PassFile,
+    options: PassOptions,
+    result: PassResult,
+    tell: Callable[[str], None],
+) -> None:
+    """Leave the store tidy: flush, rotate, heartbeat, `next`; then a checkpoint if one is due."""
+    now = runtime.now()
+    with store.transaction(now, limit_s=lock.SETTLE_LIMIT_S) as tx:
+        store.flush()
+        alerts = deliveries_due(tx, now, due_markers(store.home, now))
+        tx.commit()
+        store.flush()
+        checkpoint.rotate_if_large(store, now)
+        remove_dead_passes(store)
+        _remove_own(store, file)
+        leave_heartbeat(store.home, now)
+        write_next(store, now, everything=not (options.only or options.executions))
+    drop_stale(store.home, list(alerts.stale))
+    for alert in alerts.printed:
+        tell(stderr_line(alert))
+    if store.behind:
+        result.problems = tuple(f"can't write '{store.home}/{path}'" for path in store.behind)
+    if alerts.deliver:
+        start_delivery(runtime)
+    if checkpoint.is_due(store, now):
+        checkpoint.checkpoint(store)
+
+
+def _remove_own(store: Store, file: PassFile) -> None:
+    """Take away our own file unless an execution that we claimed and did not start names it."""
+    for name in store.names("open"):
+        record = store.read(f"open/{name}")
+        if record and record.get("pass_id") == file.id:
+            return
+    file.remove()
+
+
+def leave_heartbeat(home: str, now: int) -> None:
+    """Note that somebody calls passes: the time of `last-pass`, by the clock in use."""
+    path = f"{home}/last-pass"
+    files.touch_new(path)
+    os.utime(path, ns=(now * 1_000_000, now * 1_000_000), follow_symlinks=False)
+
+
+def write_next(store: Store, now: int, *, everything: bool) -> None:
+    """Write the line that lets the next passes go at once, or take it away.
+
+    It is only written when nothing is open, nothing stayed behind, and no marker is due.
+    """
+    path = f"{store.home}/next"
+    line = _next_line(store, now) if everything else None
+    if line is None:
+        files.remove_file(path)
+    else:
+        files.replace_file(path, line.encode("ascii"))
+
+
+def _next_line(store: Store, now: int) -> str | None:
+    earliest = next_marker_at(store.home, -1)
+    if store.behind or store.names("open") or (earliest is not None and earliest <= now):
+        return None
+    until = now + HOUR if earliest is None else min(earliest, now + HOUR)
+    return idle.write_line(store.home, now, until, store.journal.place.segment)

@@ -1,0 +1,245 @@
+"""A pass: recover, plan, claim, perform, settle, and again while something became due.
+
+One commit for all claims, one for all ends that come within 20 ms. The store lock is never
+held while a process is started or waited for (store-protocol.md, part 1, "Pass").
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from contextlib import AbstractContextManager
+
+from cuectl.engine import pass_end
+from cuectl.engine.admission import Admission
+from cuectl.engine.agenda_round import AgendaRound
+from cuectl.engine.clock import monotonic_s
+from cuectl.engine.clock_reset import reset_after_future
+from cuectl.engine.definitions_in_force import InForce
+from cuectl.engine.ends import End, Ends
+from cuectl.engine.handler_start import CannotStart, can_run, limit_s, start_of
+from cuectl.engine.local_executor import LocalExecutor, SpawnError
+from cuectl.engine.pass_options import PassOptions, PassResult
+from cuectl.engine.recover import look_at_open
+from cuectl.engine.runtime import Runtime
+from cuectl.engine.settle import Settling
+from cuectl.engine.supervise import Supervisor, ended_of
+from cuectl.engine.surroundings import Context, context_of
+from cuectl.model.errors import LockTimeout
+from cuectl.model.execution import Execution
+from cuectl.model.start import Cause, Ended, Phase
+from cuectl.store import lock
+from cuectl.store.passes import PassFile
+from cuectl.store.store import Transaction
+
+TRIES_AT_THE_END = 3
+
+
+class Pass:
+    """One pass over the store."""
+
+    def __init__(self, runtime: Runtime, options: PassOptions, in_force: InForce) -> None:
+        self.runtime = runtime
+        self.options = options
+        self.store = runtime.store
+        total = in_force.settings.max_parallel
+        slots = min(total, options.max_parallel or total)
+        self.file = PassFile(self.store.home, f"{runtime.now()}-{os.getpid()}-{slots}")
+        self.context: Context = context_of(runtime, in_force, options.worker, self.file.id)
+        self.admission = Admission(self.file.id, slots, total)
+        self.executor = LocalExecutor(self.file, os.umask(0o077))
+        self.supervisor = Supervisor(self.executor, runtime.now)
+        self.agenda = AgendaRound(self.context, options)
+        self.ends = Ends(self.context)
+        self.ready: deque[Execution] = deque()
+        self.result = PassResult()
+        self._began_s = monotonic_s()
+
+    def run(self) -> PassResult:
+        """Run until nothing is due and nothing runs; a worker, until a signal.
+
+        Raises:
+            CuectlError, OSError: the pass could not work. What it started is in the spawn
+                log, and the next pass settles it.
+        """
+        self.supervisor.open()
+        self.store.watch = self.admission.follow
+        try:
+            self._begin()
+            while not self._is_over():
+                self._perform()
+            self._finish()
+        finally:
+            self.supervisor.close()
+            self.executor.close()
+        return self.result
+
+    def _finish(self) -> None:
+        pass_end.finish(
+            self.store, self.runtime, self.file, self.options, self.result, self.context.tell
+        )
+
+    def _begin(self) -> None:
+        with self._transaction() as tx:
+            to = self.context.settling(self.runtime.now())
+            reset_after_future(tx, to)
+            self._recover(tx, to)
+            self.agenda.list_due(self.store.home, to.now)
+            self._plan(tx, to)
+        self._take(to)
+
+    def _transaction(self) -> AbstractContextManager[Transaction]:
+        busy = self.supervisor.count() or self.ends.waiting
+        limit = lock.SETTLE_LIMIT_S if busy else lock.COMMAND_LIMIT_S
+        return self.store.transaction(self.runtime.now(), limit_s=limit, flush=False)
+
+    def _recover(self, tx: Transaction, to: Settling) -> None:
+        in_force = self.context.in_force
+        found = look_at_open(
+            tx,
+            to,
+            room=lambda: self.admission.room(self._held() + len(to.claimed)),
+            limit_s=lambda execution: limit_s(execution, in_force),
+            seen=self._see,
+            may_claim=lambda execution: can_run(execution.target, execution.payload, in_force),
+        )
+        for execution, ended in found.lost:
+            self.ends.settle_one(tx, to, self.ends.look(execution, ended))
+            self.result.settled += 1
+        for execution, pid in found.overdue:
+            self.supervisor.end_orphan(execution, pid)
+        for line in found.stuck:
+            to.lines.append(line)
+
+    def _see(self, execution: Execution) -> None:
+        queued = execution.status == "queued"
+        self.admission.see(execution.id, execution.pass_id, queued=queued)
+
+    def _held(self) -> int:
+        return len(self.ready) + self.supervisor.count()
+
+    def _plan(self, tx: Transaction, to: Settling) -> None:
+        if not self._is_closed():
+            self.agenda.plan(tx, to, lambda: self.admission.room(self._held() + len(to.claimed)))
+
+    def _is_closed(self) -> bool:
+        """Tell whether nothing may be started any more."""
+        limit = self.options.max_time_s
+        late = limit is not None and monotonic_s() - self._began_s >= limit
+        return late or self.supervisor.stopped_by is not None
+
+    def _take(self, to: Settling) -> None:
+        """Go on with what a commit has claimed, and say what it raised."""
+        self.ready.extend(to.claimed)
+        self.result.failed = self.result.failed or to.failed
+        for line in to.lines:
+            self.context.tell(line)
+        self.agenda.end_cancelled(self.store, self.supervisor)
+
+    # --- the loop -------------------------------------------------------------------------
+
+    def _is_over(self) -> bool:
+        """Tell whether all is done, after one more look at the agenda."""
+        if self._is_closed():
+            self._close()
+        if self._held() or self.ends.waiting:
+            return False
+        if self._is_closed():
+            self.result.signal = self.supervisor.stopped_by
+            return True
+        self._look_again()
+        return not (self._held() or self.ends.waiting or self.options.stay)
+
+    def _close(self) -> None:
+        # What was claimed and not started has no line in the spawn log: the next pass takes it.
+        self.ready.clear()
+        if self.supervisor.stopped_by is not None:
+            self.supervisor.end_all(Cause.SHUTDOWN)
+
+    def _look_again(self) -> None:
+        with self._transaction() as tx:
+            to = self.context.settling(self.runtime.now())
+            self.store.flush()
+            if self.options.stay:
+                self._recover(tx, to)
+            self.agenda.list_due(self.store.home, to.now)
+            self._plan(tx, to)
+        self._take(to)
+
+    def _perform(self) -> None:
+        self._start_ready()
+        self._wait()
+        for one in self.supervisor.collect():
+            ended = ended_of(one, self.runtime.now())
+            self.ends.add(self.ends.look(one.execution, ended))
+            self._start_ready()
+        nothing_runs = not self.supervisor.count() and not self.ready
+        if self.ends.group_is_due(nothing_runs=nothing_runs):
+            self._settle(last=nothing_runs)
+
+    def _start_ready(self) -> None:
+        while self.ready and len(self.supervisor.running) < max(1, self.admission.slots_now()):
+            self._start(self.ready.popleft())
+
+    def _start(self, execution: Execution) -> None:
+        try:
+            start = start_of(execution, self.context.around, self.runtime.now())
+            process = self.executor.spawn(start)
+        except (CannotStart, SpawnError) as error:
+            self.ends.add(self.ends.look(execution, self._unstarted(execution, str(error))))
+            return
+        self.result.started += 1
+        self.supervisor.add(execution, process)
+
+    def _unstarted(self, execution: Execution, why: str) -> Ended:
+        return Ended(
+            execution_id=execution.id,
+            attempt=execution.attempt,
+            phase=Phase(execution.phase) if execution.phase else Phase.MAIN,
+            spawn_error=why,
+            ended_at=self.runtime.now(),
+        )
+
+    def _wait(self) -> None:
+        if self.ends.waiting:
+            self.supervisor.wait(self.ends.until_group_s() if self._held() else 0.0)
+        elif self._held():
+            self.supervisor.wait(self._until_closing_s())
+        elif self.options.stay:
+            self.agenda.wait_for_work(self.store, self.supervisor, self.runtime)
+
+    def _until_closing_s(self) -> float:
+        limit = self.options.max_time_s
+        if limit is None or not self.ready:
+            return 3600.0
+        return max(0.0, self._began_s + limit - monotonic_s())
+
+    def _settle(self, *, last: bool) -> None:
+        """Settle a group of ends, and claim what they made room for, in one commit.
+
+        A commit that fails is tried again with the next group; when nothing runs any more,
+        three times. After that the spawn log and the outcome files are there for the next
+        pass (hole A21).
+        """
+        tries = TRIES_AT_THE_END if last else 1
+        for left in reversed(range(tries)):
+            try:
+                self._settle_group()
+            except (OSError, LockTimeout):
+                self.ends.postpone()
+                if last and not left:
+                    raise
+            else:
+                return
+
+    def _settle_group(self) -> None:
+        with self._transaction() as tx:
+            to = self.context.settling(self.runtime.now())
+            group: list[End] = self.ends.group()
+            for end in group:
+                self.ends.settle_one(tx, to, end)
+            self.agenda.list_due_again(self.store, to.now)
+            self._plan(tx, to)
+        self.ends.done(group)
+        self.result.settled += len(group)
+        self._take(to)

@@ -1,0 +1,138 @@
+"""The processes of an execution: finding all of them, ending all of them.
+
+A tree is found by its session, by its parents, and on Linux by the execution id in the
+environment of each process, which is the only way that finds a daemon which left the
+session and closed every descriptor (store-protocol.md, B6).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process as /proc shows it."""
+
+    pid: int
+    parent: int
+    session: int
+    start_ticks: int
+
+
+def is_alive(pid: int, started_ns: int) -> bool:
+    """Tell whether the process that got this pid right after `started_ns` is there.
+
+    A pid is trusted only with its start time: it must not lie before the spawn log's stamp,
+    and not much later (a stranger that was given the number).
+    """
+    process = _read_process(pid)
+    if process is None:
+        return _signal_reaches(pid) if not os.path.isdir("/proc/self") else False
+    started = process.start_ticks * (1_000_000_000 // os.sysconf("SC_CLK_TCK"))
+    return -20_000_000 <= started - started_ns <= 2_000_000_000
+
+
+def _signal_reaches(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def members(execution_id: str, attempt: int, leader: int | None) -> set[int]:
+    """Return the pids of all processes of one attempt, zombies left out."""
+    found: set[int] = set()
+    processes = [one for pid in _pids() if (one := _read_process(pid)) is not None]
+    marks = (f"CUE_EXECUTION_ID={execution_id}".encode(), f"CUE_ATTEMPT={attempt}".encode())
+    me = os.getpid()
+    for process in processes:
+        in_session = leader is not None and process.session == leader
+        if process.pid != me and (in_session or _carries(process.pid, marks)):
+            found.add(process.pid)
+    return _with_descendants(found, processes) - {me}
+
+
+def any_carries(execution_id: str, attempt: int) -> bool:
+    """Tell whether any process has this attempt's id in its environment."""
+    marks = (f"CUE_EXECUTION_ID={execution_id}".encode(), f"CUE_ATTEMPT={attempt}".encode())
+    return any(_carries(pid, marks) for pid in _pids() if pid != os.getpid())
+
+
+def _pids() -> list[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+
+
+def _read_process(pid: int) -> Process | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            raw = file.read()
+    except OSError:
+        return None
+    # The name stands in parentheses and may hold anything, parentheses and blanks included.
+    words = raw[raw.rfind(b")") + 2 :].split()
+    if len(words) < 20 or words[0] in (b"Z", b"X"):
+        return None
+    return Process(pid, int(words[1]), int(words[3]), int(words[19]))
+
+
+def _carries(pid: int, marks: tuple[bytes, ...]) -> bool:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            entries = file.read().split(b"\0")
+    except OSError:
+        return False
+    return all(mark in entries for mark in marks)
+
+
+def _with_descendants(found: set[int], processes: list[Process]) -> set[int]:
+    grown = True
+    while grown:
+        more = {one.pid for one in processes if one.parent in found} - found
+        found |= more
+        grown = bool(more)
+    return found
+
+
+def send(pids: set[int], number: int) -> None:
+    """Send a signal to each; those that are gone or not ours are passed over."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def terminate(execution_id: str, attempt: int, leader: int | None) -> None:
+    """Ask the whole tree to end."""
+    _signal_group(leader, signal.SIGTERM)
+    send(members(execution_id, attempt, leader) - {leader or 0}, signal.SIGTERM)
+
+
+def kill(execution_id: str, attempt: int, leader: int | None) -> set[int]:
+    """End the whole tree; return the pids that are still there."""
+    _signal_group(leader, signal.SIGKILL)
+    left: set[int] = set()
+    for _ in range(5):
+        left = members(execution_id, attempt, leader)
+        if not left:
+            return left
+        send(left, signal.SIGKILL)
+    return left
+
+
+def _signal_group(leader: int | None, number: int) -> None:
+    if leader is None or leader <= 1:
+        return
+    try:
+        os.killpg(leader, number)
+    except (ProcessLookupError, PermissionError):
+        return

@@ -1,0 +1,292 @@
+"""Settling: from the end of an attempt to everything that follows, in one group.
+
+The record, the retry, the released children, the cue's state and the alerts are staged in
+one transaction, so none can be lost without the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from cuectl.engine import claim
+from cuectl.engine.alerts import clear_alerts, raise_alert
+from cuectl.engine.attempt_end import Found, next_attempt, with_end
+from cuectl.engine.release import release_children
+from cuectl.model.cue import Cue, CueState, CueStatus, cue_from_record, state_from_record
+from cuectl.model.execution import Execution, execution_from_record
+from cuectl.model.execution_status import NEVER_STARTED, ExecutionStatus
+from cuectl.model.plan import retry_at
+from cuectl.model.policy import OnInterrupted
+from cuectl.model.start import Ended, Phase
+from cuectl.model.verdict import Verdict, counts_as_failure, counts_as_success
+from cuectl.model.verification import OutcomeState, VerificationMode
+from cuectl.store import paths
+from cuectl.store.lines import Views
+from cuectl.store.store import Transaction
+
+RERUNS_MOST = 3
+STREAK = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class Settling:
+    """What settling needs besides the transaction.
+
+    Attributes:
+        now: the instant of the change.
+        random: for ids of alerts.
+        pass_id, boot: of the pass that claims what becomes free; None in a command, which
+            leaves that to the next pass.
+        masked: hides secrets in a text.
+        sinks_of: where alerts go, from the sinks that a policy names.
+        lines: what was raised, for the standard error of the pass.
+        claimed: executions that this settling has claimed for the pass.
+        failed: whether something settled as a failure.
+    """
+
+    now: int
+    random: Callable[[int], bytes]
+    pass_id: str | None = None
+    boot: str | None = None
+    masked: Callable[[str], str] = str
+    sinks_of: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
+    lines: list[str] = field(default_factory=list)
+    claimed: list[Execution] = field(default_factory=list)
+    failed: bool = False
+
+
+def read_open(tx: Transaction, execution_id: str) -> Execution | None:
+    """Return an execution that is claimed, running or queued."""
+    record = tx.read(paths.open_execution(execution_id))
+    return execution_from_record(record) if record else None
+
+
+def read_cue(tx: Transaction, cue_id: str) -> tuple[Cue, CueState] | None:
+    """Return a cue and its state, None when it was deleted."""
+    record, state = tx.read(paths.cue(cue_id)), tx.read(paths.state(cue_id))
+    if record is None or state is None:
+        return None
+    return cue_from_record(record), state_from_record(state)
+
+
+def settle(
+    tx: Transaction,
+    execution: Execution,
+    ended: Ended,
+    found: Found,
+    verdict: Verdict,
+    to: Settling,
+) -> None:
+    """Stage what follows from the end of an attempt of an open execution."""
+    done = with_end(execution, ended, found, verdict)
+    if _wants_checker(done, ended):
+        checking = replace(done, status=ExecutionStatus.RUNNING, phase=Phase.CHECK.value)
+        tx.stage(claim.open_event("checking", checking))
+        to.claimed.append(checking)
+        return
+    if verdict.status is ExecutionStatus.WAITING:
+        _wait_for_report(tx, done, to)
+        return
+    failure = failure_kind(done)
+    again = _next_start(done, failure, to.now) if failure else None
+    if again is not None:
+        _wait_for_retry(tx, next_attempt(done, again, "retry"))
+        return
+    finish(tx, done, to, {paths.open_execution(done.id): None})
+
+
+def _wants_checker(done: Execution, ended: Ended) -> bool:
+    return (
+        ended.phase is Phase.MAIN
+        and done.policy.verification == VerificationMode.COMMAND
+        and done.outcome_state == OutcomeState.VERIFICATION_PENDING
+    )
+
+
+def failure_kind(execution: Execution) -> str | None:
+    """Return the kind of failure that the retry policy speaks of; None for none."""
+    match execution.status:
+        case ExecutionStatus.TIMED_OUT:
+            return "timed_out"
+        case ExecutionStatus.INTERRUPTED:
+            return "interrupted"
+        case ExecutionStatus.FAILED:
+            return "failed"
+        case ExecutionStatus.SUCCEEDED:
+            rejected = execution.outcome_state == OutcomeState.VERIFICATION_FAILED
+            return "verification" if rejected else None
+        case _:
+            return None
+
+
+def _next_start(done: Execution, failure: str, now: int) -> int | None:
+    if failure == "interrupted" and done.policy.on_interrupted is OnInterrupted.RERUN:
+        return now if done.attempt <= RERUNS_MOST else None
+    return retry_at(done.policy, done.attempt, failure, now)
+
+
+def _wait_for_retry(tx: Transaction, waiting: Execution) -> None:
+    marker = paths.marker(waiting.due_at or 0, "r", waiting.id)
+    views: Views = {marker: True, paths.open_execution(waiting.id): None}
+    tx.stage(claim.waiting_event("waiting", waiting, views))
+
+
+def _wait_for_report(tx: Transaction, done: Execution, to: Settling) -> None:
+    until = (done.ended_at or to.now) + round((done.policy.outcome_deadline_s or 0) * 1000)
+    waiting = replace(done, reason="report", report_until=until)
+    views: Views = {paths.marker(until, "w", done.id): True, paths.open_execution(done.id): None}
+    known = read_cue(tx, done.cue_id)
+    if known:
+        # Its process is over, so it keeps no other occurrence of the cue waiting.
+        state = _without(known[1], done.id)
+        state = promote_queued(tx, known[0], state, to)
+        views[paths.state(done.cue_id)] = state.to_record()
+    tx.stage(claim.waiting_event("waiting", waiting, views))
+
+
+def finish(tx: Transaction, done: Execution, to: Settling, views: Views) -> None:
+    """Stage the final record of an execution and all that depends on it.
+
+    Args:
+        tx: the change.
+        done: in its last state.
+        to: what settling needs.
+        views: what goes away with it: its place under `open/` or `waiting/`, its marker.
+    """
+    state_word = OutcomeState(done.outcome_state or OutcomeState.UNKNOWN)
+    undecided = state_word is OutcomeState.VERIFICATION_PENDING
+    if done.held and not undecided:
+        release_children(tx, done, to.now)
+        done = replace(done, held=())
+    if undecided:
+        views = {**views, paths.waiting_execution(done.id): done.to_record()}
+    to.failed = to.failed or counts_as_failure(done.status, state_word)
+    known = read_cue(tx, done.cue_id)
+    if known:
+        state = _advanced(tx, known[0], known[1], done, to)
+        views = {**views, paths.state(done.cue_id): state.to_record()}
+    tx.stage(claim.settled_event(done, views))
+
+
+def _advanced(
+    tx: Transaction, cue: Cue, state: CueState, done: Execution, to: Settling
+) -> CueState:
+    """Return the state of a cue after one of its executions has ended."""
+    state = _without(state, done.id)
+    state = replace(state, last_status=done.status.value)
+    if done.status not in NEVER_STARTED:
+        state = replace(state, run_count=state.run_count + 1, last_run=done.ended_at or to.now)
+    state = judge_streak(tx, cue, state, done, to)
+    state = promote_queued(tx, cue, state, to)
+    return _at_rest(cue, state, done)
+
+
+def _without(state: CueState, execution_id: str) -> CueState:
+    return replace(
+        state,
+        running=tuple(one for one in state.running if one != execution_id),
+        queued=tuple(one for one in state.queued if one != execution_id),
+    )
+
+
+def _at_rest(cue: Cue, state: CueState, done: Execution) -> CueState:
+    """Close a one-shot whose only occurrence is over."""
+    over = cue.trigger["type"] == "at" and state.next_at is None
+    if not over or state.running or state.queued or state.status is not CueStatus.ACTIVE:
+        return state
+    word = OutcomeState(done.outcome_state or OutcomeState.UNKNOWN)
+    failed = counts_as_failure(done.status, word) or done.status is ExecutionStatus.MISSED
+    return replace(state, status=CueStatus.FAILED if failed else CueStatus.COMPLETED)
+
+
+def judge_streak(
+    tx: Transaction, cue: Cue, state: CueState, done: Execution, to: Settling
+) -> CueState:
+    """Count failures in a row, and raise or clear the alerts that depend on the result."""
+    word = OutcomeState(done.outcome_state or OutcomeState.UNKNOWN)
+    if counts_as_success(done.status, word):
+        cleared = clear_alerts(state, *_CLEARED_BY_SUCCESS)
+        return replace(cleared, failures=0)
+    if not counts_as_failure(done.status, word):
+        return state
+    state = replace(state, failures=state.failures + 1)
+    for kind, message in _failure_alerts(done, state.failures):
+        state = alert(tx, cue, state, kind, message, done.id, to)
+    return state
+
+
+_CLEARED_BY_SUCCESS = (
+    "verification_failed",
+    "consecutive_failures",
+    "outcome_timeout",
+    "interrupted",
+    "missed",
+    "overlap",
+    "no_handler",
+)
+
+
+def _failure_alerts(done: Execution, failures: int) -> Sequence[tuple[str, str]]:
+    name, why = done.cue_name, done.reason or done.error or done.status.value
+    found: list[tuple[str, str]] = []
+    if done.outcome_state == OutcomeState.VERIFICATION_FAILED:
+        found.append(("verification_failed", f"'{name}' ran and is not verified: {why}"))
+    if done.reason == "outcome_timeout":
+        found.append(("outcome_timeout", f"'{name}' did not report in time"))
+    if done.status is ExecutionStatus.INTERRUPTED:
+        found.append(("interrupted", f"'{name}' lost its process and left no outcome"))
+    if failures >= STREAK:
+        found.append(("consecutive_failures", f"'{name}' failed {failures} times in a row: {why}"))
+    return found
+
+
+def alert(
+    tx: Transaction,
+    cue: Cue,
+    state: CueState,
+    kind: str,
+    message: str,
+    execution_id: str | None,
+    to: Settling,
+) -> CueState:
+    """Raise an alert of a cue unless one of its kind is open; note its line for the pass."""
+    before = dict(state.alerts)
+    after = raise_alert(
+        tx,
+        to.now,
+        type=kind,
+        message=to.masked(message),
+        cue=cue,
+        state=state,
+        execution_id=execution_id,
+        sinks=to.sinks_of(cue.policy.alert),
+        randomness=to.random(9),
+    )
+    if after is None:
+        return state
+    if dict(after.alerts) != before:
+        to.lines.append(f"alert: {kind}: {to.masked(message)}")
+    return after
+
+
+def promote_queued(tx: Transaction, cue: Cue, state: CueState, to: Settling) -> CueState:
+    """Claim the oldest queued execution of a cue that has become free, for this pass."""
+    if to.pass_id is None or state.running or not state.queued:
+        return state
+    first, *rest = state.queued
+    execution = read_open(tx, first)
+    state = replace(state, queued=tuple(rest))
+    if execution is None:
+        return promote_queued(tx, cue, state, to)
+    claimed = claimed_by(execution, to.pass_id, to.boot)
+    tx.stage(claim.open_event("claimed", claimed))
+    to.claimed.append(claimed)
+    return replace(state, running=(*state.running, first))
+
+
+def claimed_by(execution: Execution, pass_id: str, boot: str | None) -> Execution:
+    """Return the record of an execution that a pass takes on."""
+    return replace(
+        execution, status=ExecutionStatus.PENDING, reason=None, pass_id=pass_id, boot=boot
+    )

@@ -1,0 +1,109 @@
+"""What all parts of a pass share: definitions, environment, secrets, the way to speak."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cuectl.engine.alerts import sink_keys
+from cuectl.engine.definitions_in_force import InForce
+from cuectl.engine.handler_start import Surroundings
+from cuectl.engine.runtime import Runtime
+from cuectl.engine.settle import Settling
+from cuectl.model.masking import Masker
+from cuectl.store import output
+from cuectl.store.env_file import read_env_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The surroundings of one pass.
+
+    Attributes:
+        masker: None when no secrets are declared.
+        tell: prints a line for people on the standard error.
+        clock_offset_ms: how far CUECTL_NOW is from the machine's clock.
+    """
+
+    home: str
+    pass_id: str | None
+    boot: str
+    in_force: InForce
+    around: Surroundings
+    masker: Masker | None
+    random: Callable[[int], bytes]
+    tell: Callable[[str], None]
+    clock_offset_ms: int
+    worker: str | None
+
+    def settling(self, now: int) -> Settling:
+        """Return what one change needs."""
+        return Settling(
+            now=now,
+            random=self.random,
+            pass_id=self.pass_id,
+            boot=self.boot,
+            masked=self.masker.mask if self.masker else str,
+            sinks_of=lambda names: sink_keys(names, self.in_force.alerts),
+        )
+
+    def mask_output(self, path: str) -> None:
+        """Rewrite an output file that holds a secret, once nobody writes to it."""
+        if self.masker is None or not output.size(path):
+            return
+        data = output.read_end(path, output.LIMIT_BYTES * 2)
+        if self.masker.finds(data) and not output.is_leased(path):
+            output.rewrite(path, self.masker.mask_bytes(data))
+
+
+def context_of(
+    runtime: Runtime, in_force: InForce, worker: str | None, pass_id: str | None
+) -> Context:
+    """Return the surroundings of a pass, or of a command that settles something (no pass id)."""
+    around = surroundings(runtime, in_force, worker)
+    secrets = {name: around.lookup(name) for name in in_force.secrets}
+    known = {name: value for name, value in secrets.items() if value}
+    return Context(
+        home=runtime.home,
+        pass_id=pass_id,
+        boot=runtime.store.boot,
+        in_force=in_force,
+        around=around,
+        masker=Masker(known) if known else None,
+        random=runtime.random,
+        tell=_tell,
+        clock_offset_ms=runtime.clock.offset_ms,
+        worker=worker,
+    )
+
+
+def surroundings(runtime: Runtime, in_force: InForce, worker: str | None) -> Surroundings:
+    """Return what every start has in common."""
+    env_file = read_env_file(runtime.home)
+    environment = dict(runtime.environment) | runtime.clock.environment()
+
+    def lookup(name: str) -> str | None:
+        return environment.get(name, env_file.get(name))
+
+    return Surroundings(
+        home=runtime.home,
+        environment=environment,
+        lookup=lookup,
+        worker=worker or os.uname().nodename,
+        program_directory=program_directory(),
+        in_force=in_force,
+    )
+
+
+def program_directory() -> str:
+    """Return where the running `cuectl` is installed, '' when it runs as a module."""
+    program = sys.argv[0]
+    if os.path.basename(program) != "cuectl":
+        return ""
+    return os.path.dirname(os.path.abspath(program))
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"cuectl: {line}\n")

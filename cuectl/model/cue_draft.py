@@ -1,0 +1,268 @@
+"""A cue as somebody asks for it, and the checks that make a cue of it, or change one.
+
+The command line, definition files, chains and the HTTP interface all go through here, so
+a cue that exists has passed the same rules wherever it came from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from cuectl.model.cue import Cue, Origin
+from cuectl.model.draft_trigger import NO_SCHEDULE, ScheduleDraft, read_trigger
+from cuectl.model.errors import UsageError
+from cuectl.model.names import check_name
+from cuectl.model.policy import PLAIN, Policy
+
+Record = dict[str, Any]
+
+MOST_TEXT: Final = 4_096
+MOST_RETRIES: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CueDraft:
+    """What was asked for; None is what was not said.
+
+    Attributes:
+        schedule: the trigger as texts.
+        task: the name of a handler.
+        argv, shell: a command, without a shell or for one.
+        cwd: absolute, of a command.
+        env: variables of a command.
+        policy: fields of `Policy` by name.
+        payload: an object, checked by `json_limits.payload_object`.
+        cleared: fields to be emptied: `description`, `payload`, `env`, or a field of `Policy`.
+    """
+
+    name: str | None = None
+    description: str | None = None
+    schedule: ScheduleDraft = NO_SCHEDULE
+    task: str | None = None
+    argv: tuple[str, ...] | None = None
+    shell: str | None = None
+    cwd: str | None = None
+    env: dict[str, str] | None = None
+    policy: Record | None = None
+    payload: Record | None = None
+    payload_ref: str | None = None
+    cleared: frozenset[str] = frozenset()
+
+
+def new_cue(draft: CueDraft, *, cue_id: str, now: int, zone: str, origin: Origin) -> Cue:
+    """Return the cue that a draft asks for.
+
+    Args:
+        draft: with a name.
+        cue_id: a fresh id.
+        now: the instant of the change.
+        zone: the time zone where the draft names none.
+        origin: where it comes from.
+
+    Raises:
+        UsageError: something in the draft is wrong, or there is nothing to run.
+    """
+    name = draft.name or ""
+    check_name(name, "cue")
+    trigger = read_trigger(draft.schedule, now=now, zone=zone)
+    return Cue(
+        id=cue_id,
+        name=name,
+        description=_description(draft.description),
+        trigger=trigger or {"type": "manual"},
+        target=_new_target(draft),
+        policy=check_policy(replace(PLAIN, **(draft.policy or {}))),
+        payload=draft.payload or {},
+        payload_ref=draft.payload_ref,
+        origin=origin,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def changed_cue(cue: Cue, draft: CueDraft, *, now: int, zone: str) -> Cue:
+    """Return `cue` with what a draft says; what it leaves out stays as it is.
+
+    Raises:
+        UsageError: something in the draft is wrong.
+    """
+    if draft.name is not None:
+        check_name(draft.name, "cue")
+    policy = replace(cue.policy, **(_cleared_policy(draft) | (draft.policy or {})))
+    payload, payload_ref = _changed_payload(cue, draft)
+    changed = replace(
+        cue,
+        name=draft.name or cue.name,
+        description=_changed_description(cue, draft),
+        trigger=read_trigger(draft.schedule, now=now, zone=zone, old=cue.trigger) or cue.trigger,
+        target=_changed_target(cue, draft),
+        policy=check_policy(policy),
+        payload=payload,
+        payload_ref=payload_ref,
+    )
+    return changed if changed == cue else replace(changed, updated_at=now)
+
+
+def _changed_payload(cue: Cue, draft: CueDraft) -> tuple[Record, str | None]:
+    if draft.payload is not None or draft.payload_ref is not None or "payload" in draft.cleared:
+        return draft.payload or {}, draft.payload_ref
+    if draft.task is not None and "task" in cue.payload:
+        # The task in a payload is what chooses the handler, so it must not stay behind.
+        return {**cue.payload, "task": draft.task}, cue.payload_ref
+    return cue.payload, cue.payload_ref
+
+
+def _description(text: str | None) -> str | None:
+    if text is not None and len(text) > MOST_TEXT:
+        raise UsageError(f"the description has more than {MOST_TEXT} characters")
+    return text or None
+
+
+def _changed_description(cue: Cue, draft: CueDraft) -> str | None:
+    if "description" in draft.cleared:
+        return None
+    return cue.description if draft.description is None else _description(draft.description)
+
+
+# --- what runs -----------------------------------------------------------------------------
+
+
+def _new_target(draft: CueDraft) -> Record:
+    said = _said_target(draft)
+    if said is None:
+        hint = "give a handler's name (--task NAME), or the command after '--'"
+        raise UsageError(f"cue '{draft.name}' says nothing to run", hint=hint)
+    return said
+
+
+def _changed_target(cue: Cue, draft: CueDraft) -> Record:
+    if draft.task is None and draft.argv is None and draft.shell is None:
+        return _with_surroundings(_task_of_payload(cue, draft), draft)
+    said = _said_target(draft)
+    if said is None or said["type"] != "command" or cue.target["type"] != "command":
+        return said or cue.target
+    # A new command line keeps the place and the variables of the old one.
+    kept: Record = {key: cue.target[key] for key in ("cwd", "env") if key in cue.target}
+    return _with_surroundings(kept | said, draft)
+
+
+def _task_of_payload(cue: Cue, draft: CueDraft) -> Record:
+    """Let a new payload choose the task, if it is the payload that has chosen it so far."""
+    named = (draft.payload or {}).get("task")
+    if cue.target["type"] != "task" or not isinstance(named, str) or not named:
+        return cue.target
+    if cue.payload.get("task", cue.target["task"]) != cue.target["task"]:
+        return cue.target
+    return {**cue.target, "task": named}
+
+
+def _said_target(draft: CueDraft) -> Record | None:
+    """Return the target that a draft names, None when it names none."""
+    task = _task(draft)
+    kinds = [kind for kind in (task, draft.argv, draft.shell) if kind is not None]
+    if len(kinds) > 1:
+        raise UsageError("a cue runs one thing: a task, a command, or a shell command line")
+    if task is not None:
+        _refuse_surroundings(draft)
+        return {"type": "task", "task": task}
+    if draft.shell is not None:
+        return _with_surroundings({"type": "command", "shell": _line(draft.shell)}, draft)
+    if draft.argv is not None:
+        return _with_surroundings({"type": "command", "argv": _words(draft.argv)}, draft)
+    return None
+
+
+def _task(draft: CueDraft) -> str | None:
+    named = (draft.payload or {}).get("task")
+    is_command = draft.argv is not None or draft.shell is not None
+    if named is None or (draft.task is None and is_command):
+        task = draft.task
+    elif not isinstance(named, str) or not named:
+        raise UsageError("'task' in the payload is not the name of a handler")
+    elif draft.task not in (None, named):
+        raise UsageError(f"the payload has the task '{named}', not '{draft.task}'")
+    else:
+        task = named
+    if task is not None:
+        check_name(task, "task")
+    return task
+
+
+def _words(argv: tuple[str, ...]) -> list[str]:
+    if not argv or not argv[0]:
+        raise UsageError("the command names no program")
+    for word in argv:
+        _check_text(word, "the command")
+    return list(argv)
+
+
+def _line(shell: str) -> str:
+    if not shell.strip():
+        raise UsageError("the shell command line is empty")
+    _check_text(shell, "the shell command line")
+    return shell
+
+
+def _check_text(text: str, what: str) -> None:
+    if "\0" in text:
+        raise UsageError(f"{what} contains a NUL character")
+
+
+def _with_surroundings(target: Record, draft: CueDraft) -> Record:
+    if target["type"] != "command":
+        _refuse_surroundings(draft)
+        return target
+    changed = dict(target)
+    if draft.cwd is not None:
+        _check_text(draft.cwd, "the directory")
+        changed["cwd"] = draft.cwd
+    if "env" in draft.cleared:
+        changed.pop("env", None)
+    if draft.env:
+        _check_env(draft.env)
+        changed["env"] = {**changed.get("env", {}), **draft.env}
+    return changed
+
+
+def _check_env(env: dict[str, str]) -> None:
+    for name, value in env.items():
+        if not (name.isascii() and name.isidentifier()):
+            raise UsageError(f"'{name}' is no name of a variable")
+        _check_text(value, f"the variable '{name}'")
+
+
+def _refuse_surroundings(draft: CueDraft) -> None:
+    if draft.env or draft.cwd is not None:
+        word = "variables" if draft.env else "a directory"
+        hint = "the handler has its own: handlers: {NAME: {cmd: ..., cwd: ..., env: {...}}}"
+        raise UsageError(f"{word} can be given to a command only, not to a task", hint=hint)
+
+
+# --- policy --------------------------------------------------------------------------------
+
+
+def _cleared_policy(draft: CueDraft) -> Record:
+    fields = draft.cleared & frozenset(Policy.__slots__)
+    return {name: getattr(PLAIN, name) for name in fields}
+
+
+def check_policy(policy: Policy) -> Policy:
+    """Return `policy` if its parts go together.
+
+    Raises:
+        UsageError: they do not, or a span is not positive.
+    """
+    if policy.verification == "command" and not policy.check:
+        hint = "give it: --verify-command './check.sh'"
+        raise UsageError("the verification mode 'command' needs a command", hint=hint)
+    if policy.check and policy.verification != "command":
+        mode = policy.verification
+        raise UsageError(f"a command verifies in the mode 'command' only, not in '{mode}'")
+    for name in ("timeout_s", "deadline_s", "outcome_deadline_s"):
+        span = getattr(policy, name)
+        if span is not None and span <= 0:
+            raise UsageError(f"'{name.removesuffix('_s')}' must be more than nothing")
+    if not 1 <= policy.max_attempts <= MOST_RETRIES + 1:
+        raise UsageError(f"there are 0 to {MOST_RETRIES} retries, not {policy.max_attempts - 1}")
+    return policy

@@ -1,0 +1,187 @@
+"""What a start imports, and what happens when the surroundings are broken."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cuectl.store import home, idle
+from tests.builder import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.builder import Cuectl
+
+FROM_OUTSIDE = {"click", "croniter", "yaml", "filelock", "tabulate"}
+
+
+def modules_after(cuectl: Cuectl, *words: str) -> set[str]:
+    """Return what the program has imported at its end, beyond an empty program."""
+    report = "import atexit,sys; atexit.register(lambda: sys.stderr.write(' '.join(sys.modules)))"
+    return _modules(cuectl, report, list(words)) - _modules(cuectl, report, None)
+
+
+def _modules(cuectl: Cuectl, report: str, words: list[str] | None) -> set[str]:
+    start = "" if words is None else f"; from cuectl.entry import main; main({words!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", report + start],
+        env=cuectl.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stderr.split())
+
+
+def make_idle(cuectl: Cuectl) -> None:
+    """Leave a home in which nothing is due for a minute."""
+    path = str(cuectl.home)
+    home.make(path)
+    now = time.time_ns() // 1_000_000
+    line = idle.write_line(path, now - 1000, now + 60_000, "000000000001.jsonl")
+    if line is None:
+        pytest.skip("this system does not tell one boot from another")
+    (cuectl.home / "next").write_text(line)
+    (cuectl.home / "last-pass").touch()
+    os.utime(cuectl.home / "last-pass", ns=(0, 0))
+
+
+def test_an_idle_pass_imports_nothing_but_itself(cuectl: Cuectl) -> None:
+    make_idle(cuectl)
+
+    found = modules_after(cuectl, "run-due")
+
+    assert found == {"cuectl", "cuectl.entry", "cuectl.store", "cuectl.store.idle"}
+    assert (cuectl.home / "last-pass").stat().st_mtime_ns > 0
+
+
+def test_an_idle_pass_that_cannot_leave_its_heartbeat_says_so(cuectl: Cuectl) -> None:
+    make_idle(cuectl)
+    code = (
+        "import os, cuectl.entry as entry\n"
+        "def full(*_): raise OSError(28, 'No space left on device', 'last-pass')\n"
+        "os.utime = full\n"
+        "raise SystemExit(entry.main(['run-due']))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=cuectl.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stderr == (
+        "cuectl: error: 'last-pass': no space left on device\n"
+        "hint: make room, then run the command again\n"
+    )
+    assert done.returncode == 1
+
+
+def test_help_imports_no_command(cuectl: Cuectl) -> None:
+    found = modules_after(cuectl, "--help")
+
+    assert not {name for name in found if name.startswith("cuectl.cli.commands")}
+    assert not {name for name in found if name.startswith(("cuectl.engine", "cuectl.store."))}
+
+
+def test_an_ordinary_call_does_not_import_click(cuectl: Cuectl) -> None:
+    assert not modules_after(cuectl, "version", "--json") & FROM_OUTSIDE
+
+
+def test_a_full_disk_behind_standard_output_is_an_error(cuectl: Cuectl) -> None:
+    with open("/dev/full", "w") as full:
+        process = cuectl.start("version", stdout=full)
+        _, err = process.communicate(timeout=30)
+
+    assert err == (
+        b"cuectl: error: 'standard output': no space left on device\n"
+        b"hint: make room, then run the command again\n"
+    )
+    assert process.returncode == 1
+
+
+def test_the_help_into_a_full_disk_is_an_error(cuectl: Cuectl) -> None:
+    with open("/dev/full", "w") as full:
+        process = cuectl.start("--help", stdout=full)
+        _, err = process.communicate(timeout=30)
+
+    assert err.startswith(b"cuectl: error: 'standard output': no space left on device\n")
+    assert process.returncode == 1
+
+
+def test_a_reader_that_went_away_is_no_error_to_read_about(cuectl: Cuectl) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    process = cuectl.start("version", stdout=writing)
+    os.close(writing)
+    _, err = process.communicate(timeout=30)
+
+    assert (err, process.returncode) == (b"", 141)
+
+
+@pytest.mark.parametrize("words", ["version", "--help"])
+def test_closed_standard_output_is_an_error(cuectl: Cuectl, words: str) -> None:
+    done = shell(cuectl, f"cuectl {words} >&-")
+
+    assert done.stderr == "cuectl: error: 'standard output': bad file descriptor\n"
+    assert done.returncode == 1
+
+
+def test_closed_standard_error_and_input_do_not_matter(cuectl: Cuectl) -> None:
+    assert shell(cuectl, "cuectl --version <&- 2>&-").stdout == "cuectl 0.1.0\n"
+
+
+def test_all_streams_closed_is_a_status(cuectl: Cuectl) -> None:
+    assert shell(cuectl, "cuectl version <&- >&- 2>&-").returncode == 1
+
+
+@pytest.mark.parametrize("limit", [3, 4, 5])
+@pytest.mark.parametrize("words", [["version"], ["version", "--json"], ["nope"], ["--help"]])
+def test_no_descriptor_left_is_one_line(cuectl: Cuectl, limit: int, words: list[str]) -> None:
+    code = (
+        "import resource, sys\n"
+        f"sys.argv = ['cuectl', *{words!r}]\n"
+        f"script = compile(open({str(ROOT / 'bin' / 'cuectl')!r}).read(), 'cuectl', 'exec')\n"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))\n"
+        "exec(script)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=cuectl.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("hint: ")]
+    failed = done.returncode != 0
+    assert len(lines) == failed
+    assert failed != bool(done.stdout)
+
+
+def shell(cuectl: Cuectl, line: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of shell in the program's surroundings."""
+    return subprocess.run(
+        ["/bin/sh", "-c", line],
+        env=cuectl.environment,
+        cwd=cuectl.work,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_the_environment_of_the_tests_is_a_private_one(cuectl: Cuectl, tmp_path: Path) -> None:
+    assert cuectl.json("version")["home"] == str(tmp_path / "user" / ".cue")

@@ -1,0 +1,279 @@
+"""The three sweeps: the same command again and again from the same state, one fault each time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar, Unpack
+
+from .leftovers import kill_leftovers
+from .operations import CRASH_KINDS, FAIL_KINDS, Kind, Op
+from .plans import SHORTABLE, Crash, Fail, Plan, plausible
+from .power import PowerState, power_states
+from .runs import How, Result, run_traced
+from .snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from .durability import Model
+
+Prepare = Callable[[Path], None]
+ArgvFor = Callable[[Path], Sequence[str]]
+Points = int | Literal["all"]
+
+_SHOWN = 20
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A point at which the check found something wrong; `label` is enough to repeat it."""
+
+    label: str
+    problems: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class SweepReport:
+    """What a sweep did.
+
+    Attributes:
+        possible: how many points there are; `tried` of them were chosen.
+        reached: at so many the fault really struck; timing may let a run miss one.
+    """
+
+    possible: int = 0
+    tried: int = 0
+    reached: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        counts = f"{self.tried} tried ({self.reached} reached, {self.possible} possible)"
+        lines = [f"{len(self.failures)} bad of {counts}"]
+        for failure in self.failures[:_SHOWN]:
+            lines.append(f"  {failure.label}")
+            lines += [f"    {problem}" for problem in failure.problems]
+        if len(self.failures) > _SHOWN:
+            lines.append(f"  and {len(self.failures) - _SHOWN} more")
+        return "\n".join(lines)
+
+    def note(self, label: str, problems: Sequence[str], *, reached: bool = True) -> None:
+        """Count one point that was tried."""
+        self.tried += 1
+        self.reached += reached
+        if problems:
+            self.failures.append(Failure(label=label, problems=tuple(problems)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One place for a fault, with a label for people."""
+
+    label: str
+    plan: Crash | Fail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crashes:
+    """SIGKILL at every state change, of the process alone and of its whole tree."""
+
+    trees: tuple[bool, ...] = (False, True)
+    kinds: frozenset[Kind] = CRASH_KINDS
+
+    def points(self, recorded: Result) -> list[Point]:
+        """Return one point for each call that counts and each variant."""
+        return [
+            Point(
+                label=f"crash of the {'tree' if tree else 'process'} at {at} {op}",
+                plan=Crash(at=at, tree=tree, kinds=self.kinds),
+            )
+            for at, op in enumerate(recorded.points(self.kinds))
+            for tree in self.trees
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errors:
+    """An error in place of every call for which it is plausible, once and for good.
+
+    `short` adds, for each write and ENOSPC, half a write first. With `Kind.READ` among the kinds
+    reads fail too; with `Kind.OUTPUT`, what the command prints.
+    """
+
+    errnos: tuple[int, ...] = (errno.ENOSPC, errno.EIO, errno.EMFILE, errno.EACCES)
+    persist: tuple[bool, ...] = (False, True)
+    short: bool = True
+    kinds: frozenset[Kind] = FAIL_KINDS
+
+    def points(self, recorded: Result) -> list[Point]:
+        """Return one point for each call that counts, each plausible error and each variant."""
+        return [
+            self._point(at, op, number, short=short, persist=persist)
+            for at, op in enumerate(recorded.points(self.kinds))
+            for number in self.errnos
+            if plausible(number, op)
+            for short in self._manners(op, number)
+            for persist in self.persist
+        ]
+
+    def _manners(self, op: Op, number: int) -> tuple[bool, ...]:
+        shortable = self.short and number == errno.ENOSPC and op.call in SHORTABLE
+        return (False, True) if shortable else (False,)
+
+    def _point(self, at: int, op: Op, number: int, *, short: bool, persist: bool) -> Point:
+        manner = ("short write, then " if short else "") + errno.errorcode[number]
+        return Point(
+            label=f"{manner} {'for good' if persist else 'once'} at {at} {op}",
+            plan=Fail(at=at, errno=number, persist=persist, short=short, kinds=self.kinds),
+        )
+
+
+def sweep(
+    prepare: Prepare,
+    argv_for: ArgvFor,
+    check: Callable[[Path, Result], list[str]],
+    *,
+    work: Path,
+    faults: Crashes | Errors,
+    points: Points = "all",
+    seed: int = 0,
+    **how: Unpack[How],
+) -> SweepReport:
+    """Repeat one command from the same state, with one fault each time, and check the end.
+
+    Args:
+        prepare: builds the state in an empty directory; called once. The state is copied back
+            to the same path before each point, with its times, so that paths in it stay true.
+        argv_for: the command for that directory.
+        check: looks at the directory after the fault and recovers as it likes; what it returns
+            are problems. Whatever still runs for the directory is killed after it.
+        work: an empty directory for all this.
+        faults: which faults.
+        points: all, or so many, spread evenly.
+        seed: for the choice.
+        how: see `runs.How`.
+    """
+    stage = _Stage(work, prepare)
+    root = stage.reset()
+    counting: How = {**how, "kinds": faults.kinds}
+    recorded = run_traced(argv_for(root), root, None, **counting)
+    report = SweepReport()
+    before = check(root, recorded)
+    stage.clear()
+    if before or recorded.timed_out:
+        report.note("no fault", [*before, *(["timed out"] if recorded.timed_out else [])])
+        return report
+    found = faults.points(recorded)
+    report.possible = len(found)
+    for point in spread(found, points, seed):
+        root = stage.reset()
+        result = run_traced(argv_for(root), root, point.plan, **how)
+        problems = check(root, result)
+        if result.timed_out:
+            problems = [*problems, "timed out"]
+        stage.clear()
+        report.note(point.label, problems, reached=result.hit is not None)
+    return report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One command of a power sweep, under a plan of its own: killed at a call, or failing."""
+
+    argv_for: ArgvFor
+    plan: Plan = None
+
+
+def power_sweep(
+    prepare: Prepare,
+    steps: Sequence[Step],
+    check: Callable[[Path, PowerState], list[str]],
+    *,
+    work: Path,
+    models: Sequence[Model] = ("posix", "ext4"),
+    per_point: int | None = None,
+    points: Points = "all",
+    seed: int = 0,
+    external: Sequence[str] = (),
+    **how: Unpack[How],
+) -> SweepReport:
+    """Record commands in a row, cut the power after each operation, and check what is left.
+
+    Args:
+        prepare: as in `sweep`; all that it leaves is durable.
+        steps: the commands, each from the state that the one before left.
+        check: as in `sweep`, for the state of a disk.
+        work: an empty directory for all this.
+        models: of the file system, see `durability`.
+        per_point: see `power_states`.
+        points: all states, or so many of them, spread evenly.
+        seed: for all choices.
+        external: see `power_states`.
+        how: see `runs.How`; descendants that change files below the root must be followed.
+    """
+    stage = _Stage(work, prepare)
+    root = stage.reset()
+    start = Snapshot.of(root)
+    runs = [_run_step(step, root, how) for step in steps]
+    stage.clear()
+    states = [
+        state
+        for model in models
+        for state in power_states(
+            start, runs, model=model, per_point=per_point, seed=seed, external=external
+        )
+    ]
+    report = SweepReport(possible=len(states))
+    for state in spread(states, points, seed):
+        state.materialise(root)
+        problems = check(root, state)
+        stage.clear()
+        report.note(state.label, problems)
+    return report
+
+
+def spread(items: Sequence[Item], points: Points, seed: int) -> list[Item]:
+    """Choose items evenly: one from each of `points` stretches of equal length."""
+    if points == "all" or points >= len(items):
+        return list(items)
+    chance = random.Random(seed)
+    edges = [len(items) * n // points for n in range(points + 1)]
+    return [items[chance.randrange(edges[n], edges[n + 1])] for n in range(points)]
+
+
+def _run_step(step: Step, root: Path, how: How) -> Result:
+    argv = step.argv_for(root)
+    with_data: How = {**how, "data": True}
+    result = run_traced(argv, root, step.plan, **with_data)
+    if step.plan is not None and result.hit is None:
+        raise AssertionError(f"{' '.join(argv)} never came to the call that its plan names")
+    if result.timed_out:
+        raise AssertionError(f"{' '.join(argv)} ran too long")
+    return result
+
+
+class _Stage:
+    """A prepared state that can be put back at the same path as often as needed."""
+
+    def __init__(self, work: Path, prepare: Prepare) -> None:
+        self._template = work / "template"
+        self._root = Path(os.path.realpath(work)) / "state"
+        self._root.mkdir(parents=True)
+        prepare(self._root)
+        kill_leftovers(self._root)
+        self._root.rename(self._template)
+
+    def reset(self) -> Path:
+        """Put the prepared state back and return its root."""
+        shutil.rmtree(self._root, ignore_errors=True)
+        shutil.copytree(self._template, self._root, symlinks=True)
+        return self._root
+
+    def clear(self) -> None:
+        """End whatever still runs for the state."""
+        kill_leftovers(self._root)
