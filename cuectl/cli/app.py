@@ -180,7 +180,11 @@ class DeclaredCommand(click.Command):
             args = args[:cut]
         if not ctx.resilient_parsing:
             ctx.allow_extra_args = True
-        rest = super().parse_args(ctx, args)
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
         if rest and not ctx.resilient_parsing:
             raise unexpected_word(rest[0], self.declared)
         return rest

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import click
     from click.shell_completion import CompletionItem
 
+    from cuectl.store.reading import Reader
+
     from cuectl.cli.options import Argument, Option
 
 Found = Iterable[tuple[str, str]]
@@ -17,7 +19,7 @@ Complete = Callable[["click.Context", "click.Parameter", str], list["CompletionI
 
 def completer(declared: Option | Argument) -> Complete | None:
     """Return click's callback for what an option or argument takes; None for free text."""
-    if not declared.choices and declared.complete not in KINDS and not declared.complete:
+    if not declared.choices and not declared.complete:
         return None
 
     def complete(ctx: Any, parameter: Any, incomplete: str) -> list[CompletionItem]:
@@ -56,4 +58,50 @@ def _topics() -> Found:
     return ((name, "") for name in page_names())
 
 
-KINDS: dict[str, Callable[[], Found]] = {"zone": _zones, "topic": _topics}
+def _reader() -> Reader:
+    import os
+
+    from cuectl.engine.runtime import runtime_from
+    from cuectl.store.reading import open_reader
+
+    return open_reader(runtime_from(os.environ).existing_store, limit_s=0.05)
+
+
+def _cues() -> Found:
+    """Names of cues, with their states."""
+    reader = _reader()
+    ids = [name[:-5] for name in reader.names("cues") if name.count(".") == 1]
+    # A list that nobody can read does not have to be complete.
+    for cue_id in sorted(ids)[:_MOST]:
+        record = reader.read(f"cues/{cue_id}.json") or {}
+        state = reader.read(f"cues/{cue_id}.s.json") or {}
+        yield str(record.get("name", cue_id)), str(state.get("status", ""))
+
+
+def _executions() -> Found:
+    """Ids of executions that are not settled, with cue and state."""
+    reader = _reader()
+    for folder in ("open", "waiting"):
+        for name in sorted(reader.names(folder), reverse=True)[:_MOST]:
+            record = reader.read(f"{folder}/{name}") or {}
+            about = f"{record.get('cue_name', '')} {record.get('status', '')}"
+            yield name.removesuffix(".json"), about.strip()
+
+
+def _alerts() -> Found:
+    """Ids of alerts, the newest first."""
+    reader = _reader()
+    for name in sorted(reader.names("alerts"), reverse=True)[:_MOST]:
+        record = reader.read(f"alerts/{name}") or {}
+        yield name.removesuffix(".json"), str(record.get("message", ""))
+
+
+_MOST = 1_000
+
+KINDS: dict[str, Callable[[], Found]] = {
+    "alert": _alerts,
+    "cue": _cues,
+    "execution": _executions,
+    "topic": _topics,
+    "zone": _zones,
+}

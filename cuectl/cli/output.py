@@ -65,7 +65,7 @@ class Output:
         return self.settings.verbose
 
     @cached_property
-    def on_terminal(self) -> bool:
+    def is_terminal(self) -> bool:
         """Whether somebody watches."""
         return self.stdout.isatty()
 
@@ -89,7 +89,7 @@ class Output:
             empty: what people read when there is none, on stderr.
         """
         if self.json:
-            self._write(_json(list(records), pretty=self.on_terminal))
+            self._write(_json(list(records), pretty=self.is_terminal))
         elif self.plain:
             self._write(plain_row(column.key for column in columns))
             for record in records:
@@ -110,7 +110,7 @@ class Output:
             lines: what people read; one `key: value` line per member when None.
         """
         if self.json:
-            self._write(_json(record, pretty=self.on_terminal))
+            self._write(_json(record, pretty=self.is_terminal))
         elif self.plain:
             self._write(plain_row(record))
             self._write(plain_row(record.values()))
@@ -154,7 +154,7 @@ class Output:
 
     def document(self, text: str) -> None:
         """Print a long text that is ours as it is, in a pager where somebody watches."""
-        if self.on_terminal and not self.settings.no_pager:
+        if self.is_terminal and not self.settings.no_pager:
             from cuectl.cli.pager import page
 
             if page(text, self.environment):

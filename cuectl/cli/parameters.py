@@ -5,14 +5,13 @@ The frame puts the option's name in front of the message.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from cuectl.model.errors import UsageError
 from cuectl.model.terminal_text import visible
 
-_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_LONGEST_S = 100 * 366 * 86400.0
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def duration(text: str) -> float:
@@ -21,33 +20,9 @@ def duration(text: str) -> float:
     Raises:
         UsageError: it is none, or longer than a century.
     """
-    seconds, rest = 0.0, text.strip().lower()
-    if not rest:
-        raise _no_duration(text)
-    while rest:
-        number, unit, rest = _first_amount(rest)
-        if not number or number.count(".") > 1 or number == "." or (unit and unit not in _UNIT_S):
-            raise _no_duration(text)
-        if not unit and (rest or seconds):
-            raise _no_duration(text)
-        seconds += float(number) * _UNIT_S[unit or "s"]
-    if seconds > _LONGEST_S:
-        raise UsageError(f"'{quoted(text)}' is longer than a hundred years")
-    return seconds
+    from cuectl.model.durations import parse_duration
 
-
-def _first_amount(text: str) -> tuple[str, str, str]:
-    end = _span(text, "0123456789.")
-    start_of_rest = end + _span(text[end:], "abcdefghijklmnopqrstuvwxyz")
-    return text[:end], text[end:start_of_rest], text[start_of_rest:].lstrip()
-
-
-def _span(text: str, letters: str) -> int:
-    return len(text) - len(text.lstrip(letters))
-
-
-def _no_duration(text: str) -> UsageError:
-    return UsageError(f"'{quoted(text)}' is not a duration", hint="write it as 90s, 30m, 2h or 1d")
+    return float(parse_duration(text, bare_unit="s"))
 
 
 def durations(text: str) -> tuple[float, ...]:
@@ -108,6 +83,3 @@ def one_of(choices: tuple[str, ...], text: str) -> str:
     words = ", ".join(choices)
     hint = f"did you mean '{near[0]}'? it can be: {words}" if near else f"it can be: {words}"
     raise UsageError(f"'{quoted(text)}' is not known", hint=hint)
-
-
-Converter = Callable[[str], Any]

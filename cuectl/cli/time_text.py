@@ -1,8 +1,9 @@
-"""Times and spans in words, for people. Machines get RFC 3339 from `model/instants.py`."""
+"""Times in words, for people; spans are in `model/durations.py`."""
 
 from __future__ import annotations
 
-from cuectl.model.instants import DAY, HOUR, MINUTE, civil
+from cuectl.model.durations import distance_in_words
+from cuectl.model.instants import DAY, MINUTE, civil
 
 SECOND = 1000
 WEEKDAYS = ("Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed")  # 1970-01-01 was a Thursday
@@ -53,41 +54,6 @@ def clock_time(ms: int, *, seconds: bool = False) -> str:
     return f"{text}:{ms % MINUTE // SECOND:02d}" if seconds else text
 
 
-def relative(ms: int, now: int) -> str:
-    """Return `in 1 d 7 h`, `4 min ago` or `now`."""
-    distance = ms - now
-    if abs(distance) < SECOND:
-        return "now"
-    words = span(abs(distance))
-    return f"in {words}" if distance > 0 else f"{words} ago"
-
-
 def when(ms: int, now: int, zone: str | None = None) -> str:
     """Return `Mon 23 Nov 09:00 CET (in 1 d 7 h)`."""
-    return f"{local_time(ms, now, zone)} ({relative(ms, now)})"
-
-
-_UNITS = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (SECOND, "s"))
-
-
-def span(ms: int) -> str:
-    """Return a span by its two largest units: `1 d 7 h`, `1 min 43 s`, `0.25 s`."""
-    if ms < SECOND:
-        return f"{ms / SECOND:g} s"
-    for index, (size, unit) in enumerate(_UNITS):
-        if ms >= size:
-            first, rest = divmod(ms, size)
-            words = f"{first} {unit}"
-            if index + 1 < len(_UNITS):
-                small, small_unit = _UNITS[index + 1]
-                if rest // small:
-                    words = f"{words} {rest // small} {small_unit}"
-            return words
-    raise AssertionError(ms)
-
-
-def duration(seconds: float) -> str:
-    """Return a span given in seconds: `1 min 43 s`, `4.2 s`, `0.03 s`."""
-    if seconds < 10:
-        return f"{seconds:.2g} s"
-    return span(round(seconds) * SECOND)
+    return f"{local_time(ms, now, zone)} ({distance_in_words(ms - now)})"

@@ -15,7 +15,7 @@ from cuectl.engine.settle import Settling
 from cuectl.engine.supervise import Supervisor
 from cuectl.engine.surroundings import Context
 from cuectl.engine.waiting_deadlines import plan_deadline
-from cuectl.model.execution import Record, execution_from_record
+from cuectl.model.execution import Execution, Record, execution_from_record
 from cuectl.model.start import Cause
 from cuectl.store import paths
 from cuectl.store.agenda import Marker, drop_stale, due_markers, next_marker_at
@@ -37,7 +37,9 @@ class AgendaRound:
 
     def list_due(self, home: str, now: int) -> None:
         """List what is due; the views are written."""
-        self._markers = deque(due_markers(home, now))
+        wanted = self._options.executions
+        markers = due_markers(home, now)
+        self._markers = deque(one for one in markers if not wanted or one.id in wanted)
         self._listed_s = monotonic_s()
 
     def list_due_again(self, store: Store, now: int) -> None:
@@ -68,6 +70,14 @@ class AgendaRound:
 
     def _can_run(self, target: Record, payload: Record) -> bool:
         return can_run(target, payload, self._context.in_force)
+
+    def may_claim(self, execution: Execution) -> bool:
+        """Tell whether this pass takes an execution on that another one has left."""
+        wanted = self._options.executions
+        if wanted and execution.id not in wanted:
+            return False
+        chosen = self._is_chosen(execution.cue_id, execution.cue_name)
+        return chosen and self._can_run(execution.target, execution.payload)
 
     def _is_chosen(self, cue_id: str, name: str) -> bool:
         only = self._options.only

@@ -26,6 +26,7 @@ from cuectl.model.verdict import (
 )
 from cuectl.model.verification import ArtifactFact, VerificationMode, local_artifacts
 from cuectl.store import output, paths
+from cuectl.store.lines import encode
 
 TAIL_BYTES = 8_192
 
@@ -55,6 +56,18 @@ def find(home: str, execution: Execution, cwd: str, masker: Masker | None) -> Fo
         tail, outcome = masker.mask(tail), _masked(outcome, masker)
     facts = tuple(_fact(name, cwd) for name in local_artifacts(outcome))
     return Found(outcome=outcome, tail=tail, facts=facts)
+
+
+def with_reported(found: Found, execution: Execution, masker: Masker | None) -> Found:
+    """Return what was found, with the committed report where the outcome file is gone.
+
+    `report` commits what it writes, because a file's name may not survive a power cut.
+    """
+    outcome = found.outcome
+    if execution.reported is None or outcome.reported or outcome.problem is not None:
+        return found
+    outcome = read_outcome(encode(execution.reported).encode())
+    return replace(found, outcome=_masked(outcome, masker) if masker else outcome)
 
 
 def _outcome(path: str) -> Outcome:
@@ -141,6 +154,7 @@ def with_end(execution: Execution, ended: Ended, found: Found, verdict: Verdict)
         outcome_dropped=outcome.dropped,
         adopted=execution.adopted or ended.lost,
         phase=None,
+        reported=None,
         **_evidence(outcome),
     )
     if ended.phase is Phase.CHECK:
@@ -202,6 +216,7 @@ _OF_ONE_ATTEMPT = (
     "error",
     "outcome_problem",
     "report_until",
+    "reported",
     "phase",
     "pass_id",
     "boot",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cuectl.engine.cues import creation_event, free_name, read_cue
+from cuectl.engine.cue_lookup import read_cue
+from cuectl.engine.cues import creation_event, free_name
 from cuectl.model.chain import Parent, check_depth, count_child
 from cuectl.model.cue import Cue, CueState, Origin
 from cuectl.model.errors import NotFound
@@ -70,9 +71,7 @@ def _known_child(tx: Transaction, parent: str, key: str) -> tuple[Cue, CueState]
     return read_cue(tx, record["cue"]) if record else None
 
 
-def _chain_views(
-    tx: Transaction, child: Cue, origin: Origin, key: str | None, now: int
-) -> Views:
+def _chain_views(tx: Transaction, child: Cue, origin: Origin, key: str | None, now: int) -> Views:
     root = origin.root or ""
     path = f"keys/root.{root}.json"
     record = tx.read(path) or {}
@@ -80,5 +79,3 @@ def _chain_views(
     if key is not None:
         views[paths.chain_key(origin.parent or "", key)] = {"cue": child.id}
     return views
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from cuectl.model.cue import Cue, CueState, cue_from_record, state_from_record
 from cuectl.model.errors import NotFound, StateError
@@ -13,6 +13,8 @@ from cuectl.store.views import BadView
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cuectl.engine.view_source import ViewSource
+
 LEAST_LETTERS = 4
 _ID_LETTERS = 12
 # Beyond this many cues, reading all their names takes longer than a typing mistake is worth.
@@ -20,17 +22,7 @@ _MOST_NAMES_READ = 2_000
 _SHOWN_IDS = 3
 
 
-class Source(Protocol):
-    """What cues can be read from: a transaction, or the store without its lock."""
-
-    def read(self, path: str) -> dict[str, Any] | None:
-        """Return the object of a view."""
-
-    def names(self, folder: str) -> list[str]:
-        """Return the names in a folder of views."""
-
-
-def read_cue(source: Source, cue_id: str) -> tuple[Cue, CueState] | None:
+def read_cue(source: ViewSource, cue_id: str) -> tuple[Cue, CueState] | None:
     """Return the cue with this very id, None when there is none.
 
     Raises:
@@ -47,7 +39,7 @@ def read_cue(source: Source, cue_id: str) -> tuple[Cue, CueState] | None:
         raise StateError(message, hint="see: cuectl fsck") from error
 
 
-def find_cue(source: Source, ref: str) -> tuple[Cue, CueState]:
+def find_cue(source: ViewSource, ref: str) -> tuple[Cue, CueState]:
     """Return the cue that a person means.
 
     Args:
@@ -68,7 +60,7 @@ def find_cue(source: Source, ref: str) -> tuple[Cue, CueState]:
     return found
 
 
-def all_cues(source: Source) -> Iterator[tuple[Cue, CueState]]:
+def all_cues(source: ViewSource) -> Iterator[tuple[Cue, CueState]]:
     """Yield every cue, in the order of their ids."""
     for cue_id in sorted(cue_ids(source)):
         known = read_cue(source, cue_id)
@@ -76,7 +68,7 @@ def all_cues(source: Source) -> Iterator[tuple[Cue, CueState]]:
             yield known
 
 
-def cue_ids(source: Source) -> list[str]:
+def cue_ids(source: ViewSource) -> list[str]:
     """Return the ids of all cues."""
     return [name[:-5] for name in source.names("cues") if name.count(".") == 1]
 
@@ -95,7 +87,7 @@ def _is_start_of_id(ref: str) -> bool:
     )
 
 
-def _by_start(source: Source, ref: str) -> tuple[Cue, CueState] | None:
+def _by_start(source: ViewSource, ref: str) -> tuple[Cue, CueState] | None:
     ids = sorted(cue_id for cue_id in cue_ids(source) if cue_id.startswith(ref))
     if len(ids) > 1:
         shown = ", ".join(ids[:_SHOWN_IDS]) + (", ..." if len(ids) > _SHOWN_IDS else "")
@@ -103,7 +95,7 @@ def _by_start(source: Source, ref: str) -> tuple[Cue, CueState] | None:
     return read_cue(source, ids[0]) if ids else None
 
 
-def _not_found(source: Source, ref: str) -> NotFound:
+def _not_found(source: ViewSource, ref: str) -> NotFound:
     from cuectl.model.terminal_text import visible
 
     shown = visible(ref if len(ref) <= 80 else f"{ref[:77]}...", newlines=False, tabs=False)
@@ -113,7 +105,7 @@ def _not_found(source: Source, ref: str) -> NotFound:
     return NotFound(f"no cue named '{shown}'", hint=hint)
 
 
-def _near_name(source: Source, ref: str) -> str | None:
+def _near_name(source: ViewSource, ref: str) -> str | None:
     ids = cue_ids(source)
     if not 0 < len(ids) <= _MOST_NAMES_READ:
         return None

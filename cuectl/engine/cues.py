@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cuectl.engine.agenda_ahead import FIRES_AHEAD, first_fires, jitter_of
-from cuectl.engine.cue_lookup import Source, read_cue
+from cuectl.engine.cue_lookup import read_cue
 from cuectl.model.cue import AT_REST, Cue, CueState, CueStatus
 from cuectl.model.errors import Conflict
 from cuectl.model.instants import from_text
@@ -13,10 +14,13 @@ from cuectl.model.names import check_name
 from cuectl.store import paths
 from cuectl.store.lines import Event, Views
 
+if TYPE_CHECKING:
+    from cuectl.engine.view_source import ViewSource
+
 MOST_NAMES_TRIED = 10_000
 
 
-def creation_event(tx: Source, cue: Cue, now: int) -> Event:
+def creation_event(tx: ViewSource, cue: Cue, now: int) -> Event:
     """Return the event that makes a cue, with its state, name and place in the agenda.
 
     A cue that waits for its parent (`origin.when`) is held and has no place yet.
@@ -39,7 +43,7 @@ def creation_event(tx: Source, cue: Cue, now: int) -> Event:
     return Event(type="cue.created", ids=ids_of(cue), set=views)
 
 
-def check_name_is_free(tx: Source, name: str, *, own_id: str | None = None) -> None:
+def check_name_is_free(tx: ViewSource, name: str, *, own_id: str | None = None) -> None:
     """Check that a name is free, or had by a cue at rest, or by the cue itself.
 
     Raises:
@@ -54,7 +58,7 @@ def check_name_is_free(tx: Source, name: str, *, own_id: str | None = None) -> N
         raise Conflict(f"a cue named '{name}' exists ({known[0].id})", hint=hint)
 
 
-def free_name(tx: Source, base: str) -> str:
+def free_name(tx: ViewSource, base: str) -> str:
     """Return `base`, or `base-2`, `base-3`, ...: the first name that nobody has."""
     if tx.read(paths.name_key(base)) is None:
         return base

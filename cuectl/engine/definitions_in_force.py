@@ -7,32 +7,24 @@ since the last pass and a command must already know what it says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from cuectl.model.definition_files import override, with_own_defaults
 from cuectl.model.definition_records import from_record
 from cuectl.model.definitions import Definitions
 from cuectl.model.errors import InvalidFile, NotFound, StateError
 from cuectl.store import idle
-from cuectl.store.definition_sources import FOLDER, HOME_VIEW, home_path
+from cuectl.store.definition_sources import ABSENT, FOLDER, home_path
 from cuectl.store.views import BadView
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cuectl.engine.view_source import ViewSource
     from cuectl.model.definitions import AgentDefinition, AlertSink, Handler, Settings
 
 Record = dict[str, Any]
-
-
-class Source(Protocol):
-    """What views can be read from: the store, or a change of it."""
-
-    def read(self, path: str) -> Record | None:
-        """Return the object of a view."""
-
-    def names(self, folder: str) -> list[str]:
-        """Return the names in a folder of views."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +36,9 @@ class InForce:
         problems: path to what is wrong with a file whose last good definitions count.
     """
 
-    definitions: Definitions = Definitions()
+    definitions: Definitions = field(default_factory=Definitions)
     paths: tuple[str, ...] = ()
-    problems: Mapping[str, str]
+    problems: Mapping[str, str] = field(default_factory=dict)
 
     def handler(self, task: str) -> Handler | None:
         """Return how a task is done, None when nobody here knows."""
@@ -73,10 +65,10 @@ class InForce:
         return self.definitions.alerts
 
 
-NOTHING = InForce(problems={})
+NOTHING = InForce()
 
 
-def config_records(source: Source) -> list[Record]:
+def config_records(source: ViewSource) -> list[Record]:
     """Return what was taken over of each file, applied ones by path, the user's own last.
 
     Raises:
@@ -94,7 +86,7 @@ def config_records(source: Source) -> list[Record]:
     return sorted(records, key=lambda record: (record["kind"] == "home", record["path"]))
 
 
-def definitions(source: Source) -> InForce:
+def definitions(source: ViewSource) -> InForce:
     """Return the definitions in force: one listing, and JSON only.
 
     Args:
@@ -103,17 +95,25 @@ def definitions(source: Source) -> InForce:
     Raises:
         StateError: a view is damaged.
     """
-    records = config_records(source)
-    if not records:
+    return _in_force(config_records(source), None)
+
+
+def _in_force(records: list[Record], own: Definitions | None) -> InForce:
+    """Put all together; `own` takes the place of the user's own file as it was compiled."""
+    if not records and own is None:
         return NOTHING
-    merged = Definitions()
-    for record in records:
-        merged = override(merged, compiled(record))
+    parts = [compiled(one) for one in records if own is None or one["kind"] != "home"]
+    merged = _merged([*parts, own] if own is not None else parts)
+    problems = {one["path"]: one["problem"]["message"] for one in records if "problem" in one}
     paths = tuple(record["path"] for record in reversed(records))
-    problems = {
-        record["path"]: record["problem"]["message"] for record in records if "problem" in record
-    }
     return InForce(definitions=merged, paths=paths, problems=problems)
+
+
+def _merged(parts: Iterable[Definitions]) -> Definitions:
+    merged = Definitions()
+    for part in parts:
+        merged = override(merged, part)
+    return merged
 
 
 def compiled(record: Record) -> Definitions:
@@ -129,26 +129,26 @@ def compiled(record: Record) -> Definitions:
         raise StateError(message, hint="apply the file again") from error
 
 
-def definitions_now(source: Source, home: str) -> InForce:
+def definitions_now(source: ViewSource, home: str) -> InForce:
     """Return the definitions in force as they will be once a pass has seen `cue.yaml`.
 
     For commands that make cues between a change of the file and the next pass. A broken
     file changes nothing.
     """
-    in_force = definitions(source)
-    own = source.read(HOME_VIEW)
-    found = idle.identity(home_path(home))
-    if found in ("-", own["identity"] if own else "-"):
-        return in_force
+    records = config_records(source)
+    seen = next((one["identity"] for one in records if one["kind"] == "home"), ABSENT)
+    if idle.identity(home_path(home)) in (ABSENT, seen):
+        return _in_force(records, None)
     from cuectl.store.definition_checks import load_definitions
     from cuectl.store.definition_sources import read_source
 
+    path = home_path(home)
+    others = _merged(compiled(one) for one in records if one["kind"] != "home")
     try:
-        fresh = load_definitions(read_source(home_path(home)).data, home_path(home))
+        fresh = load_definitions(read_source(path).data, path, elsewhere=others)
     except (InvalidFile, NotFound):
-        return in_force
-    merged = override(in_force.definitions, with_own_defaults(fresh))
-    return replace(in_force, definitions=merged)
+        return _in_force(records, None)
+    return _in_force(records, with_own_defaults(fresh))
 
 
 def load_worker_file(path: str, base: InForce) -> InForce:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cuectl.engine import sinks as sink_registry
 from cuectl.engine.alert_changes import MARKER, STDERR, read_alert, stage_delivery
 from cuectl.engine.alerts import clear_subject, raise_alert
+from cuectl.engine.definitions_in_force import InForce, definitions
 from cuectl.engine.deliver import LOCK_NAME
 from cuectl.engine.sinks import NotDelivered, Surroundings
 from cuectl.model.alert import (
@@ -27,13 +28,15 @@ from cuectl.model.alert import (
     trying,
 )
 from cuectl.model.errors import LockTimeout
+from cuectl.model.masking import Masker
 from cuectl.store import lock
 from cuectl.store.agenda import due_markers
+from cuectl.store.env_file import read_env_file
 from cuectl.store.views import BadView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
     from cuectl.engine.runtime import Runtime
@@ -62,24 +65,46 @@ class Delivered:
     running: bool = False
 
 
+def deliver(runtime: Runtime) -> Delivered:
+    """Deliver what is due, by the definitions in force, until nothing is.
+
+    Raises:
+        OSError, LockTimeout: the store could not be changed; what is not recorded as
+            delivered is tried again.
+        Refused: the file with the environment is open to others.
+    """
+    with runtime.store.transaction(runtime.now(), limit_s=lock.SETTLE_LIMIT_S) as tx:
+        in_force = definitions(tx)
+    return Round(runtime, in_force.alerts, sink_surroundings(runtime, in_force)).run()
+
+
+def sink_surroundings(runtime: Runtime, in_force: InForce) -> Surroundings:
+    """Return what sinks may use: the environment of a handler, and a mask for its secrets."""
+    environment = {**read_env_file(runtime.home), **runtime.environment}
+    known = {name: environment.get(name, "") for name in in_force.secrets}
+    return Surroundings(
+        home=runtime.home,
+        environment={**environment, **runtime.clock.environment()},
+        now=runtime.now(),
+        masked=Masker(known).mask,
+    )
+
+
 class Round:
     """Deliveries of one process.
 
     Args:
         runtime: its surroundings.
         sinks: the section `alerts` of the definitions in force.
-        masked: hides the declared secrets in what is recorded.
+        around: what the sinks may use.
     """
 
     def __init__(
-        self,
-        runtime: Runtime,
-        sinks: Mapping[str, AlertSink],
-        masked: Callable[[str], str] = str,
+        self, runtime: Runtime, sinks: Mapping[str, AlertSink], around: Surroundings
     ) -> None:
         self.runtime = runtime
         self.sinks = sinks
-        self.masked = masked
+        self.around = around
         self.result = Delivered()
 
     def run(self) -> Delivered:
@@ -146,14 +171,8 @@ class Round:
         if sink is None or sink.kind not in sink_registry.SINKS:
             what = "is switched off" if sink else "is not defined"
             raise NotDelivered(f"it {what}", lasting=True)
-        environment = {**self.runtime.environment, **self.runtime.clock.environment()}
-        surroundings = Surroundings(
-            home=self.runtime.home,
-            environment=environment,
-            now=self.runtime.now(),
-            masked=self.masked,
-        )
-        sink_registry.load(sink.kind).deliver(alert, sink, surroundings)
+        around = replace(self.around, now=self.runtime.now())
+        sink_registry.load(sink.kind).deliver(alert, sink, around)
 
     def _begin(self, name: str, identity: str) -> Alert | None:
         """Record a try before it is made; None when there is nothing to try any more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cuectl.engine.attempt_end import Found, find, judge_attempt
+from cuectl.engine.attempt_end import Found, find, judge_attempt, with_reported
 from cuectl.engine.clock import monotonic_s
 from cuectl.engine.handler_start import limit_s, working_directory
 from cuectl.engine.settle import Settling, read_open, settle
@@ -88,15 +88,16 @@ class Ends:
             return
         if current.attempt != end.ended.attempt:
             return
+        found = with_reported(end.found, current, self._context.masker)
         verdict = judge_attempt(
             current,
             end.ended,
-            end.found,
+            found,
             started_real_ms=self._started_real_ms(current, end.ended),
             report=_report_wait(current),
             limit_s=limit_s(current, self._context.in_force),
         )
-        settle(tx, current, end.ended, end.found, verdict, to)
+        settle(tx, current, end.ended, found, verdict, to)
 
     def _started_real_ms(self, execution: Execution, ended: Ended) -> int:
         """Return the start of the attempt by the clock that stamps files."""

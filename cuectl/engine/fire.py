@@ -12,6 +12,7 @@ from cuectl.engine import claim
 from cuectl.model.cue import Cue, CueState, CueStatus
 from cuectl.model.errors import Conflict
 from cuectl.model.execution import Execution, Record
+from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.ids import execution_id
 from cuectl.store import paths
 from cuectl.store.lines import Views
@@ -71,7 +72,7 @@ def run_again(
         id=execution_id(now, old.cue_id, random(12).hex()),
         cue_id=old.cue_id,
         cue_name=old.cue_name,
-        status=claim.ExecutionStatus.PENDING,
+        status=ExecutionStatus.PENDING,
         scheduled_for=now,
         triggered_by="retry",
         parent_id=old.parent_id,

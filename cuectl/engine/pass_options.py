@@ -20,7 +20,7 @@ class PassOptions:
         worker: the worker's name in records and environments.
         stay: go on when nothing is left to do, until a signal comes (a worker).
         poll_s: how often a worker looks for changes of others.
-        tell: where lines for people go: alerts, failures.
+        claimed: called with 0 once the first claims are durable.
     """
 
     only: frozenset[str] = frozenset()
@@ -30,7 +30,7 @@ class PassOptions:
     worker: str | None = None
     stay: bool = False
     poll_s: float = DEFAULT_POLL_S
-    tell: Callable[[str], None] | None = None
+    claimed: Callable[[int], None] | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from cuectl.engine import pass_end
@@ -17,7 +18,7 @@ from cuectl.engine.clock import monotonic_s
 from cuectl.engine.clock_reset import reset_after_future
 from cuectl.engine.definitions_in_force import InForce
 from cuectl.engine.ends import End, Ends
-from cuectl.engine.handler_start import CannotStart, can_run, limit_s, start_of
+from cuectl.engine.handler_start import CannotStart, limit_s, start_of
 from cuectl.engine.local_executor import LocalExecutor, SpawnError
 from cuectl.engine.pass_options import PassOptions, PassResult
 from cuectl.engine.recover import look_at_open
@@ -38,10 +39,14 @@ TRIES_AT_THE_END = 3
 class Pass:
     """One pass over the store."""
 
-    def __init__(self, runtime: Runtime, options: PassOptions, in_force: InForce) -> None:
+    def __init__(
+        self, runtime: Runtime, options: PassOptions, definitions: Callable[[], InForce]
+    ) -> None:
         self.runtime = runtime
         self.options = options
         self.store = runtime.store
+        self._definitions = definitions
+        in_force = definitions()
         total = in_force.settings.max_parallel
         slots = min(total, options.max_parallel or total)
         self.file = PassFile(self.store.home, f"{runtime.now()}-{os.getpid()}-{slots}")
@@ -86,6 +91,8 @@ class Pass:
             self._recover(tx, to)
             self.agenda.list_due(self.store.home, to.now)
             self._plan(tx, to)
+        if self.options.claimed is not None:
+            self.options.claimed(0)
         self._take(to)
 
     def _transaction(self) -> AbstractContextManager[Transaction]:
@@ -101,7 +108,7 @@ class Pass:
             room=lambda: self.admission.room(self._held() + len(to.claimed)),
             limit_s=lambda execution: limit_s(execution, in_force),
             seen=self._see,
-            may_claim=lambda execution: can_run(execution.target, execution.payload, in_force),
+            may_claim=self.agenda.may_claim,
         )
         for execution, ended in found.lost:
             self.ends.settle_one(tx, to, self.ends.look(execution, ended))
@@ -131,7 +138,7 @@ class Pass:
     def _take(self, to: Settling) -> None:
         """Go on with what a commit has claimed, and say what it raised."""
         self.ready.extend(to.claimed)
-        self.result.failed = self.result.failed or to.failed
+        self.result.failed |= to.failed
         for line in to.lines:
             self.context.tell(line)
         self.agenda.end_cancelled(self.store, self.supervisor)
@@ -157,6 +164,8 @@ class Pass:
             self.supervisor.end_all(Cause.SHUTDOWN)
 
     def _look_again(self) -> None:
+        if self.options.stay:
+            self.context.take_definitions(self._definitions(), self.runtime)
         with self._transaction() as tx:
             to = self.context.settling(self.runtime.now())
             self.store.flush()

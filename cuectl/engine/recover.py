@@ -68,7 +68,8 @@ def look_at_open(
         execution = execution_from_record(record)
         seen(execution)
         if execution.status is ExecutionStatus.QUEUED:
-            _promote(tx, execution, to, room)
+            if may_claim(execution):
+                _promote(tx, execution, to, room)
         elif execution.pass_id == to.pass_id:
             continue
         elif execution.pass_id and not passes.is_alive(tx.store.home, execution.pass_id):

@@ -17,7 +17,7 @@ from cuectl.store import output
 from cuectl.store.env_file import read_env_file
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Context:
     """The surroundings of one pass.
 
@@ -49,6 +49,13 @@ class Context:
             sinks_of=lambda names: sink_keys(names, self.in_force.alerts),
         )
 
+    def take_definitions(self, in_force: InForce, runtime: Runtime) -> None:
+        """Go on with these definitions: a worker that stays sees what others apply."""
+        if in_force != self.in_force:
+            self.in_force = in_force
+            self.around = surroundings(runtime, in_force, self.worker)
+            self.masker = masker_of(self.around, in_force)
+
     def mask_output(self, path: str) -> None:
         """Rewrite an output file that holds a secret, once nobody writes to it."""
         if self.masker is None or not output.size(path):
@@ -63,20 +70,25 @@ def context_of(
 ) -> Context:
     """Return the surroundings of a pass, or of a command that settles something (no pass id)."""
     around = surroundings(runtime, in_force, worker)
-    secrets = {name: around.lookup(name) for name in in_force.secrets}
-    known = {name: value for name, value in secrets.items() if value}
     return Context(
         home=runtime.home,
         pass_id=pass_id,
         boot=runtime.store.boot,
         in_force=in_force,
         around=around,
-        masker=Masker(known) if known else None,
+        masker=masker_of(around, in_force),
         random=runtime.random,
         tell=_tell,
         clock_offset_ms=runtime.clock.offset_ms,
         worker=worker,
     )
+
+
+def masker_of(around: Surroundings, in_force: InForce) -> Masker | None:
+    """Return what hides the declared secrets, None when none of them has a value here."""
+    secrets = {name: around.lookup(name) for name in in_force.secrets}
+    known = {name: value for name, value in secrets.items() if value}
+    return Masker(known) if known else None
 
 
 def surroundings(runtime: Runtime, in_force: InForce, worker: str | None) -> Surroundings:

@@ -50,8 +50,9 @@ _CORRECTION = 180
 # Two clock changes within so short a time exist in no zone, so that equal offsets at both
 # ends of a stretch mean that there is none in it.
 _STRETCH = 84 * 60
-# What a change repeats is over after so long, and a place's date moves by less than that.
+# A stretch begins this early, so that what a change repeats is over where it is needed.
 _LOOK_BACK = 6 * 60
+# Between two instants the local time gains or loses less than this: a day and summer time.
 _DATE_SHIFT = 36 * 60
 _END = days_from_civil(9999, 12, 1) * _DAY_MINUTES
 _BEGIN = days_from_civil(2, 1, 1) * _DAY_MINUTES
@@ -126,8 +127,7 @@ def _fires_in_zone(
                 offset = offset_at(start)
         end = start + _STRETCH
         if offset_at(end) == offset:
-            minutes = _matches(expression, first + offset, end + offset)
-            for minute in minutes:
+            for minute in _matches(expression, first + offset, end + offset):
                 last = minute - offset
                 yield last * _MINUTE_MS
         else:

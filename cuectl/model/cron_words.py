@@ -70,8 +70,8 @@ def _every(seconds: float) -> str:
     for size, unit in ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
         count, rest = divmod(seconds, size)
         if count and not rest and (unit, count) != ("day", 1):
-            return f"every {unit}" if count == 1 else f"every {count:g} {unit}s"
-    return f"every {seconds:g} seconds"
+            return f"every {unit}" if count == 1 else f"every {count:.12g} {unit}s"
+    return f"every {seconds:.12g} seconds"
 
 
 def _frequency(minutes: Sequence[int], hours: Sequence[int]) -> str:

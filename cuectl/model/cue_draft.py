@@ -19,6 +19,7 @@ Record = dict[str, Any]
 
 MOST_TEXT: Final = 4_096
 MOST_RETRIES: Final = 100
+_NAME_LETTERS: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,16 @@ def changed_cue(cue: Cue, draft: CueDraft, *, now: int, zone: str) -> Cue:
     return changed if changed == cue else replace(changed, updated_at=now)
 
 
+def name_from_work(draft: CueDraft) -> str:
+    """Return a name for a cue that was given none: its task, or the program that it runs."""
+    named = draft.task or (draft.payload or {}).get("task")
+    words = list(draft.argv or ()) or (draft.shell or "").split()
+    text = named if isinstance(named, str) and named else (words[0] if words else "")
+    last = text.rstrip("/").rpartition("/")[2]
+    plain = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in last)
+    return plain[:_NAME_LETTERS].strip(".-_") or "cue"
+
+
 def _changed_payload(cue: Cue, draft: CueDraft) -> tuple[Record, str | None]:
     if draft.payload is not None or draft.payload_ref is not None or "payload" in draft.cleared:
         return draft.payload or {}, draft.payload_ref
@@ -133,18 +144,17 @@ def _new_target(draft: CueDraft) -> Record:
     if said is None:
         hint = "give a handler's name (--task NAME), or the command after '--'"
         raise UsageError(f"cue '{draft.name}' says nothing to run", hint=hint)
-    return said
+    return _with_surroundings(said, draft)
 
 
 def _changed_target(cue: Cue, draft: CueDraft) -> Record:
     if draft.task is None and draft.argv is None and draft.shell is None:
         return _with_surroundings(_task_of_payload(cue, draft), draft)
-    said = _said_target(draft)
-    if said is None or said["type"] != "command" or cue.target["type"] != "command":
-        return said or cue.target
-    # A new command line keeps the place and the variables of the old one.
-    kept: Record = {key: cue.target[key] for key in ("cwd", "env") if key in cue.target}
-    return _with_surroundings(kept | said, draft)
+    said = _said_target(draft) or cue.target
+    if said["type"] == cue.target["type"] == "command":
+        # A new command line keeps the place and the variables of the old one.
+        said = {key: cue.target[key] for key in ("cwd", "env") if key in cue.target} | said
+    return _with_surroundings(said, draft)
 
 
 def _task_of_payload(cue: Cue, draft: CueDraft) -> Record:
@@ -158,18 +168,17 @@ def _task_of_payload(cue: Cue, draft: CueDraft) -> Record:
 
 
 def _said_target(draft: CueDraft) -> Record | None:
-    """Return the target that a draft names, None when it names none."""
+    """Return the target that a draft names, without its surroundings; None when it names none."""
     task = _task(draft)
     kinds = [kind for kind in (task, draft.argv, draft.shell) if kind is not None]
     if len(kinds) > 1:
         raise UsageError("a cue runs one thing: a task, a command, or a shell command line")
     if task is not None:
-        _refuse_surroundings(draft)
         return {"type": "task", "task": task}
     if draft.shell is not None:
-        return _with_surroundings({"type": "command", "shell": _line(draft.shell)}, draft)
+        return {"type": "command", "shell": _line(draft.shell)}
     if draft.argv is not None:
-        return _with_surroundings({"type": "command", "argv": _words(draft.argv)}, draft)
+        return {"type": "command", "argv": _words(draft.argv)}
     return None
 
 

@@ -23,6 +23,7 @@ class Execution:
         scheduled_for: the nominal time of the occurrence.
         triggered_by: `schedule`, `chain`, `fire`, `retry`, `event`, ...
         parent_id, root_id, depth: its place in a chain; a root has itself as root.
+        reported: the outcome of the current attempt as `report` has committed it.
         due_at: not started before this.
         phase: `check` while the checker decides; None for the attempt's main process.
         pass_id, boot: who claimed it, and in which boot.
@@ -68,6 +69,7 @@ class Execution:
     metadata: Record | None = None
     outcome_problem: str | None = None
     outcome_dropped: tuple[str, ...] = ()
+    reported: Record | None = None
     verified_by: str | None = None
     verify_reason: str | None = None
     due_at: int | None = None

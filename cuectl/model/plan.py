@@ -107,21 +107,26 @@ def _catch_up(
     count = due.count - len(ran)
     if not newest:
         return [], []
-    match policy.catch_up:
-        case CatchUp.LATEST:
-            chosen, reason, missed = newest[-1:], "coalesced", False
-        case CatchUp.NONE:
-            on_time = now - newest[-1] <= ON_TIME_MS
-            chosen, reason, missed = newest[-1:] if on_time else [], "catch_up", True
-        case CatchUp.ALL:
-            inside = [at for at in newest if now - at <= CATCH_UP_WINDOW_MS]
-            chosen, reason, missed = inside[-CATCH_UP_MOST:], "catch_up_limit", True
+    chosen, reason = _choose(newest, policy.catch_up, now)
+    missed = policy.catch_up is not CatchUp.LATEST
     dropped = count - len(chosen)
     if dropped <= 0:
         return [], chosen
     last = max((at for at in newest if at not in chosen), default=due.first)
     drop = Drop(reason=reason, first=due.first, last=last, count=dropped, missed=missed)
     return [drop], chosen
+
+
+def _choose(newest: list[int], catch_up: CatchUp, now: int) -> tuple[list[int], str]:
+    """Return the occurrences that run, and the reason that the others do not."""
+    match catch_up:
+        case CatchUp.LATEST:
+            return newest[-1:], "coalesced"
+        case CatchUp.NONE:
+            return newest[-1:] if now - newest[-1] <= ON_TIME_MS else [], "catch_up"
+        case CatchUp.ALL:
+            inside = [at for at in newest if now - at <= CATCH_UP_WINDOW_MS]
+            return inside[-CATCH_UP_MOST:], "catch_up_limit"
 
 
 def _admit(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
-PLACE = r"\{\{\s*([\w-]+(?:\.[\w-]+)*)\s*\}\}"
+PLACE = r"\{\{[ \t]*([\w-]+(?:\.[\w-]+)*)[ \t]*\}\}"
 
 _BARE, _DOUBLE, _COMMAND, _GROUP = "bare", "double", "command", "group"
 _ANYWHERE = (
@@ -226,7 +226,9 @@ class _ShellReader:
         if start and self.text[start - 1] not in " \t\n;&|()<>":
             return match.end()
         if len(self.stack) > 1:
-            self.unclear_after = "a comment within $( )"
+            self.unclear_after = self.unclear_after or "a comment within $( )"
+        if self.unclear_after:
+            # It may be no comment at all, so nothing of it is dropped.
             return match.end()
         stop = self.text.find("\n", start)
         stop = len(self.text) if stop < 0 else stop

@@ -68,6 +68,8 @@ def _send(part: Fields) -> Record:
         return {"type": "send"}
     what = f"'cli' in {part.what}"
     send = Fields(node, what, part.findings, known=("command", "target", "message"))
+    if not send.is_mapping:
+        return {"type": "send"}
     send.choice("command", ("send",))
     for key in ("command", "target"):
         if key not in node.entries:

@@ -230,7 +230,8 @@ def _check_sources(fields: Fields) -> None:
             fields.fail(key, "must be a list, because 'source_session' is one")
         elif beside.kind is Kind.LIST and len(beside.items) != len(sources.value.items):
             count = len(sources.value.items)
-            fields.fail(key, f"must have {count} items, one for each in 'source_session'")
+            items = f"{count} item{'s' if count > 1 else ''}"
+            fields.fail(key, f"must have {items}, one for each in 'source_session'")
 
 
 def _choice(*words: str) -> Callable[[Fields, str], str | None]:

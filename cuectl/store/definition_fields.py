@@ -56,6 +56,11 @@ class Fields:
                 hint = self._suggestion(key, hints or {})
                 findings.error(entry.key, f"unknown key '{shown(key)}' in {what}", hint=hint)
 
+    @property
+    def is_mapping(self) -> bool:
+        """Whether there are keys at all; if not, that has been reported."""
+        return self.node.kind is Kind.MAPPING
+
     def get(self, key: str) -> Node | None:
         """Return the value of `key`; None when it is not there or says `null`."""
         entry = self.node.entries.get(key)

@@ -58,6 +58,8 @@ def _verification(fields: Fields, findings: Findings) -> dict[str, Any]:
             _needs_command(fields)
         return {"verification": mode}
     part = Fields(node, f"'verification' of {fields.what}", findings, known=("mode", "command"))
+    if not part.is_mapping:
+        return {}
     mode = part.choice("mode", _MODES)
     given = part.given(("mode", "command"))
     if "mode" not in given:
@@ -93,6 +95,8 @@ def _retry(fields: Fields, findings: Findings) -> dict[str, Any]:
         return {}
     keys = ("max_attempts", "backoff_minutes", "backoff", "on")
     part = Fields(node, f"'retry' of {fields.what}", findings, known=keys)
+    if not part.is_mapping:
+        return {}
     if len(part.given(("backoff_minutes", "backoff"))) == 2:
         findings.error(part.key("backoff"), f"{part.what} has 'backoff' and 'backoff_minutes'")
     attempts = part.whole("max_attempts", least=1, most=_MOST_ATTEMPTS)

@@ -93,8 +93,8 @@ def _check(path: str, found: os.stat_result) -> None:
     if found.st_size > LARGEST:
         raise InvalidFile("the file is larger than 1 MB", path=path)
     if found.st_mode & 0o002:
-        hint = f"chmod o-w {path}"
-        raise InvalidFile("everybody may write to it, and it says what to run", path=path, hint=hint)
+        message = "everybody may write to it, and it says what to run"
+        raise InvalidFile(message, path=path, hint=f"chmod o-w {path}")
 
 
 def _unreadable(path: str, error: OSError) -> InvalidFile:

@@ -50,6 +50,7 @@ class Store:
         self.boot = home.boot_id()
         self.watch: Callable[[Views], None] = _nobody
         self._started = False
+        self._force = False
         self._applied_seq = -1
 
     # --- the lock -----------------------------------------------------------------------
@@ -103,7 +104,7 @@ class Store:
             changed = line.get("set", {})
             self.overlay.update(changed)
             self.watch(changed)
-        if len(self.overlay) >= self.limits.overlay_paths:
+        if len(self.overlay) >= self.limits.overlay_paths or self._force:
             self.flush()
 
     def _packed_away(self) -> bool:
@@ -133,6 +134,7 @@ class Store:
             raise _went_back(self.home)
         self.journal.start_at(place)
         self._applied_seq = -1
+        self._force = True
 
     def _first_place(self) -> Position:
         from cuectl.store.segments import first_place
@@ -176,7 +178,8 @@ class Store:
         place = self.journal.place
         if not self.overlay and place.seq == self._applied_seq:
             return
-        failed = views_module.apply(self.home, self.overlay)
+        failed = views_module.apply(self.home, self.overlay, anew=self._force)
+        self._force = False
         self.overlay = {path: self.overlay[path] for path in failed}
         self.behind = tuple(failed)
         applied = Applied(position=place, boot=self.boot, behind=self.behind)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 
 from cuectl.store import files
 from cuectl.store.lines import Record, Views, encode
@@ -65,16 +66,23 @@ def read_view(home: str, path: str) -> Record | None:
     return body
 
 
-def apply(home: str, views: Views) -> list[str]:
+def apply(home: str, views: Views, *, anew: bool = False) -> list[str]:
     """Write what `views` says; return the paths that could not be written.
 
     Objects and markers come before the removals, so that a thing which moves is never
     nowhere; one path that fails does not keep the others (holes A18 and A27).
+
+    Args:
+        home: the state directory.
+        views: path to content.
+        anew: every file is a fresh one: after a power cut or a failed sync, what the cache
+            shows of an old one may not be what is on the disk (hole A8).
     """
     behind: list[str] = []
-    spare = _spare_markers(views)
+    write = files.replace_file if anew else files.overwrite_file
+    spare = [] if anew else _spare_markers(views)
     for path, value in views.items():
-        if value is not None and not _put(home, path, value, spare):
+        if value is not None and not _put(home, path, value, spare, write):
             behind.append(path)
     for path, value in views.items():
         if value is None and not _drop(home, path):
@@ -87,14 +95,20 @@ def _spare_markers(views: Views) -> list[str]:
     return [path for path, value in views.items() if value is None and path.startswith("due/")]
 
 
-def _put(home: str, path: str, value: Record | bool | None, spare: list[str]) -> bool:
+def _put(
+    home: str,
+    path: str,
+    value: Record | bool | None,
+    spare: list[str],
+    write: Callable[[str, bytes], None],
+) -> bool:
     check_path(path)
     target = f"{home}/{path}"
     try:
         if value is True:
             _put_marker(home, target, spare)
         else:
-            files.replace_file(target, encode(value).encode("ascii") + b"\n")
+            write(target, encode(value).encode("ascii") + b"\n")
     except OSError:
         return False
     return True

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 _PATIENCE_S = 5.0
+_KERNEL = 2  # the parent of the kernel's own threads
 
 
 def leftovers(root: Path) -> list[int]:
@@ -58,7 +59,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def kill_tree(pid: int, root: Path) -> None:
-    """SIGKILL what a process has started, while it stands still; the process itself is last.
+    """SIGKILL all that a process has started, while it stands still; the process itself is last.
 
     `pid` must be an unreaped child of this process, so that the number is still its own.
     """
@@ -70,6 +71,17 @@ def kill_tree(pid: int, root: Path) -> None:
             _kill_and_wait(one, deadline)
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
+
+
+def kill_running_tree(pid: int, root: Path) -> None:
+    """SIGKILL a process that is running, first of all, and then what it had started."""
+    deadline = time.monotonic() + _PATIENCE_S
+    family = descendants(pid)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    for one in family:
+        _kill_and_wait(one, deadline)
+    kill_leftovers(root)
 
 
 def _kill_and_wait(pid: int, deadline: float) -> None:
@@ -97,14 +109,14 @@ def _await_end(pid: int, deadline: float) -> bool:
 
 
 def _parents() -> dict[int, int]:
-    """Return the parent of every living process; zombies are not alive."""
+    """Return the parent of every living process; zombies are not alive, kernel threads not one."""
     found = {}
     for name in os.listdir("/proc"):
         if not name.isdecimal():
             continue
         with contextlib.suppress(OSError):
             fields = Path("/proc", name, "stat").read_bytes().rpartition(b")")[2].split()
-            if fields[0] not in {b"Z", b"X"}:
+            if fields[0] not in {b"Z", b"X"} and int(fields[1]) != _KERNEL:
                 found[int(name)] = int(fields[1])
     return found
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from .launch import start_waiting
-from .leftovers import kill_leftovers, kill_tree
+from .leftovers import kill_leftovers, kill_running_tree
 from .observer import Observer
 from .operations import CRASH_KINDS, FAIL_KINDS, RECORD_KINDS, Kind, Op
 from .plans import Crash, Fail, Injector, Plan, Where
@@ -229,7 +229,7 @@ def _end(tracer: Tracer, thread: threading.Thread, root: Path) -> None:
         if time.monotonic() > deadline:
             raise RuntimeError("the traced command cannot be killed")
         for tracee in list(tracer.tracees.values()):
-            kill_tree(tracee.pid, root)
+            kill_running_tree(tracee.pid, root)
         thread.join(0.05)
     kill_leftovers(root)
 

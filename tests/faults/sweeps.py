@@ -86,15 +86,21 @@ class Crashes:
     kinds: frozenset[Kind] = CRASH_KINDS
 
     def points(self, recorded: Result) -> list[Point]:
-        """Return one point for each call that counts and each variant."""
-        return [
-            Point(
-                label=f"crash of the {'tree' if tree else 'process'} at {at} {op}",
-                plan=Crash(at=at, tree=tree, kinds=self.kinds),
-            )
-            for at, op in enumerate(recorded.points(self.kinds))
-            for tree in self.trees
-        ]
+        """Return one point for each call that counts and each variant.
+
+        Before the first process is created the tree is the process, and one variant is enough.
+        """
+        ops = recorded.points(self.kinds | {Kind.SPAWN})
+        spawns = [at for at, op in enumerate(ops) if op.kind is Kind.SPAWN]
+        alone_until = ops[spawns[0]] if spawns else None
+        trees, found = self.trees[:1], []
+        for at, op in enumerate(recorded.points(self.kinds)):
+            for tree in trees:
+                label = f"crash of the {'tree' if tree else 'process'} at {at} {op}"
+                found.append(Point(label=label, plan=Crash(at=at, tree=tree, kinds=self.kinds)))
+            if op is alone_until:
+                trees = self.trees
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,9 @@ def after_power_cut(kind: str) -> Callable[[Path, PowerState], list[str]]:
         if problems := _readable(root):
             return problems
         states = records.Right(str(root)).read_all()
-        if state.finished and states != dict.fromkeys(NAMES, "done"):
+        if any(run.status == 0 for run in state.finished) and states != dict.fromkeys(
+            NAMES, "done"
+        ):
             problems.append(f"acknowledged, but not there: {states}")
         return problems + _heals(kind, root)
 

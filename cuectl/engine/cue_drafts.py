@@ -1,0 +1,120 @@
+"""From a draft to a cue in the store, and from a draft to a changed one: one commit each."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cuectl.engine.cue_lookup import find_cue
+from cuectl.engine.cues import check_name_is_free, creation_event, free_name
+from cuectl.engine.definitions_in_force import definitions_now
+from cuectl.engine.payloads import keeper
+from cuectl.model.cue import Cue, CueState, Origin, state_from_record
+from cuectl.model.cue_draft import CueDraft, changed_cue, name_from_work, new_cue
+from cuectl.model.errors import NotFound
+from cuectl.model.ids import cue_id
+from cuectl.store import paths
+
+if TYPE_CHECKING:
+    from cuectl.engine.definitions_in_force import InForce
+    from cuectl.engine.runtime import Runtime
+    from cuectl.store.store import Transaction
+
+_ID_BYTES = 10
+FROM_COMMAND_LINE = Origin(kind="cli")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drafted:
+    """A cue that was made or changed.
+
+    Attributes:
+        known_task: whether somebody here knows how its task is done; True without one.
+        changed: whether anything is different from before.
+    """
+
+    cue: Cue
+    state: CueState
+    known_task: bool
+    changed: bool = True
+
+
+def create_cue(runtime: Runtime, draft: CueDraft, origin: Origin = FROM_COMMAND_LINE) -> Drafted:
+    """Make a cue; a draft without a name gets one after what it runs.
+
+    Raises:
+        UsageError, Conflict: nothing was changed, and no state directory was made.
+    """
+    now = runtime.now()
+    if runtime.existing_store is None:
+        # A cue that can't be made must not leave a state directory behind.
+        _cue_of(draft, runtime, runtime.zone, now, origin)
+    with runtime.store.transaction(now) as tx:
+        in_force = definitions_now(tx, runtime.home)
+        zone = in_force.settings.timezone or runtime.zone
+        cue = _cue_of(draft, runtime, zone, now, origin)
+        if draft.name is None:
+            cue = replace(cue, name=free_name(tx, cue.name))
+        check_name_is_free(tx, cue.name)
+        cue = _with_placed_payload(cue, runtime)
+        tx.stage(creation_event(tx, cue, now))
+        state = _state_of(tx, cue)
+    return Drafted(cue=cue, state=state, known_task=knows_task(cue, in_force))
+
+
+def _cue_of(draft: CueDraft, runtime: Runtime, zone: str, now: int, origin: Origin) -> Cue:
+    named = draft if draft.name is not None else replace(draft, name=name_from_work(draft))
+    identity = cue_id(runtime.random(_ID_BYTES))
+    return new_cue(named, cue_id=identity, now=now, zone=zone, origin=origin)
+
+
+def _with_placed_payload(cue: Cue, runtime: Runtime) -> Cue:
+    payload, payload_ref = keeper(runtime.home)(cue.payload)
+    return replace(cue, payload=payload, payload_ref=payload_ref) if payload_ref else cue
+
+
+def _state_of(tx: Transaction, cue: Cue) -> CueState:
+    return state_from_record(tx.read(paths.state(cue.id)) or {"status": "active"})
+
+
+def update_cue(runtime: Runtime, ref: str, draft: CueDraft) -> Drafted:
+    """Change the cue that `ref` means as a draft says.
+
+    Raises:
+        UsageError, Conflict, NotFound: nothing was changed.
+    """
+    from cuectl.engine.cue_changes import stage_update
+
+    now = runtime.now()
+    store = runtime.existing_store
+    if store is None:
+        raise NotFound(f"no cue named '{ref}'", hint="all names: cuectl list")
+    with store.transaction(now) as tx:
+        old, state = find_cue(tx, ref)
+        in_force = definitions_now(tx, runtime.home)
+        zone = in_force.settings.timezone or runtime.zone
+        new = changed_cue(old, draft, now=now, zone=zone)
+        if draft.name is not None:
+            check_name_is_free(tx, draft.name, own_id=old.id)
+        if draft.payload:
+            new = _with_placed_payload(new, runtime)
+        changed = stage_update(tx, old, state, new)
+        state = _state_of(tx, new)
+    return Drafted(cue=new, state=state, known_task=knows_task(new, in_force), changed=changed)
+
+
+def knows_task(cue: Cue, in_force: InForce) -> bool:
+    """Tell whether the task of a cue has a handler here; True for a cue without a task."""
+    if cue.target["type"] != "task":
+        return True
+    return in_force.handler(cue.target["task"]) is not None
+
+
+def scheduler_seen(runtime: Runtime, within_ms: int = 300_000) -> bool:
+    """Tell whether a pass has run lately: whether anything calls `run-due` at all."""
+    try:
+        last = os.stat(f"{runtime.home}/last-pass").st_mtime_ns // 1_000_000
+    except OSError:
+        return False
+    return runtime.now() - runtime.clock.offset_ms - last <= within_ms

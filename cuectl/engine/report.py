@@ -1,0 +1,128 @@
+"""`report`: what a handler has to say, from the shell; and late reports from outside.
+
+A report is committed with one sync, in the record of the execution, and written to the
+outcome file as well, where the handler and later reports find it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cuectl.engine import claim
+from cuectl.engine.settle import read_open
+from cuectl.model.errors import Conflict, NotFound, UsageError
+from cuectl.model.outcome_file import FILE_BYTES, merge_report
+from cuectl.store import output, outcome_writer, paths
+
+if TYPE_CHECKING:
+    from cuectl.engine.runtime import Runtime
+    from cuectl.model.execution import Execution
+    from cuectl.store.store import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What is reported: `success` None leaves it to the exit code."""
+
+    success: bool | None
+    fields: Mapping[str, object]
+
+    def merged(self, path: str) -> bytes:
+        """Return the outcome file with this report added to what stands at `path`.
+
+        Raises:
+            UsageError: a field can't be reported.
+        """
+        earlier = output.read_outcome_file(path, FILE_BYTES + 1)
+        return merge_report(earlier[0] if earlier else b"", self.success, self.fields)
+
+
+def report_from_handler(runtime: Runtime, report: Report) -> str:
+    """Report on the execution that calls; return the path of its outcome file.
+
+    Raises:
+        UsageError: not inside a handler, or a field can't be reported.
+    """
+    environment = runtime.environment
+    path = environment.get("CUE_OUTCOME_FILE") or environment.get("CUEAPI_OUTCOME_FILE")
+    if not path:
+        hint = "name the execution: cuectl report --execution ID --success"
+        raise UsageError("not inside a handler: CUE_OUTCOME_FILE is not set", hint=hint)
+    data = report.merged(path)
+    execution_id = environment.get("CUE_EXECUTION_ID") or ""
+    committed = False
+    if execution_id and runtime.existing_store is not None:
+        with runtime.existing_store.transaction(runtime.now()) as tx:
+            committed = _commit(tx, execution_id, path, data)
+    if not committed:
+        outcome_writer.write(path, data, durable=True)
+    return path
+
+
+def _commit(tx: Transaction, execution_id: str, path: str, data: bytes) -> bool:
+    execution = read_open(tx, execution_id)
+    if execution is None or _outcome_path(tx.store.home, execution) != path:
+        return False
+    outcome_writer.write(path, data, durable=False)
+    noted = replace(execution, reported=json.loads(data))
+    tx.stage(claim.open_event("reported", noted))
+    return True
+
+
+def _outcome_path(home: str, execution: Execution) -> str:
+    return paths.run_file(home, execution.id, execution.attempt, "outcome.json")
+
+
+def report_late(runtime: Runtime, execution_id: str, report: Report) -> None:
+    """Report from outside: an execution that waits for its report is settled at once.
+
+    One that still runs keeps it for its end.
+
+    Raises:
+        NotFound: there is no such execution that is open.
+        Conflict: it waits for something else.
+    """
+    store = runtime.existing_store
+    if store is None:
+        raise NotFound(f"no execution '{execution_id}'")
+    lines: list[str] = []
+    with store.transaction(runtime.now()) as tx:
+        execution = read_open(tx, execution_id)
+        if execution is not None:
+            path = _outcome_path(runtime.home, execution)
+            _commit(tx, execution_id, path, report.merged(path))
+            return
+        lines = _conclude(runtime, tx, execution_id, report)
+    for line in lines:
+        os.write(2, f"cuectl: {line}\n".encode())
+
+
+def _conclude(runtime: Runtime, tx: Transaction, execution_id: str, report: Report) -> list[str]:
+    from cuectl.engine.attempt_end import find
+    from cuectl.engine.definitions_in_force import definitions
+    from cuectl.engine.handler_start import working_directory
+    from cuectl.engine.surroundings import context_of
+    from cuectl.engine.waiting_deadlines import conclude_report
+    from cuectl.model.execution import execution_from_record
+    from cuectl.model.verdict import ReportWait
+
+    record = tx.read(paths.waiting_execution(execution_id))
+    if record is None:
+        hint = f"look at it: cuectl executions get {execution_id}"
+        raise Conflict(f"'{execution_id}' takes no report: it is not open", hint=hint)
+    execution = execution_from_record(record)
+    if execution.reason != "report":
+        why = execution.reason or execution.status.value
+        raise Conflict(f"'{execution_id}' takes no report: it waits ({why})")
+    path = _outcome_path(runtime.home, execution)
+    outcome_writer.write(path, report.merged(path), durable=False)
+    context = context_of(runtime, definitions(tx.store), None, None)
+    to = context.settling(tx.now)
+    cwd = working_directory(execution, context.in_force, runtime.home)
+    found = find(runtime.home, execution, cwd, context.masker)
+    conclude_report(tx, execution, found, context, to, ReportWait.NONE)
+    return to.lines

@@ -1,0 +1,119 @@
+"""The commands that belong to the frame: version, completion, help."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cuectl.cli.release import VERSION
+
+if TYPE_CHECKING:
+    from tests.builder import Cuectl
+
+
+def test_the_version_is_the_same_everywhere(cuectl: Cuectl) -> None:
+    import tomllib
+
+    from tests.builder import ROOT
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert project["version"] == VERSION
+    cuectl.run("--version").gives(f"cuectl {VERSION}\n")
+    cuectl.run("version", "--version").gives(f"cuectl {VERSION}\n")
+    assert cuectl.json("version")["cuectl"] == VERSION
+
+
+def test_version_prints_versions_and_paths(cuectl: Cuectl) -> None:
+    python = ".".join(map(str, sys.version_info[:3]))
+    program, home = cuectl.programs / "cuectl", cuectl.home
+    rows = [
+        ("cuectl", VERSION),
+        ("python", python),
+        ("platform", sys.platform),
+        ("state_format", "1"),
+        ("home", str(home)),
+        ("program", str(program)),
+        ("interpreter", sys.executable),
+    ]
+
+    cuectl.run("version").gives("".join(f"{key + ':':<13} {text}\n" for key, text in rows))
+    header = "\t".join(key for key, _ in rows)
+    values = "\t".join(text for _, text in rows)
+    cuectl.run("version", "--plain").gives(f"{header}\n{values}\n")
+    assert not home.exists()
+
+
+def test_the_home_comes_from_the_option_then_the_variable(cuectl: Cuectl) -> None:
+    cuectl.env(CUECTL_HOME="/somewhere")
+
+    assert cuectl.json("version")["home"] == "/somewhere"
+    assert cuectl.json("version", "--home", "else")["home"] == str(cuectl.work / "else")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(cuectl: Cuectl, shell: str) -> None:
+    answer = cuectl.run("completion", shell)
+
+    assert (answer.stderr, answer.status) == ("", 0)
+    assert f"_CUECTL_COMPLETE={shell}_complete" in answer.stdout
+    assert cuectl.env(SHELL=f"/usr/bin/{shell}").run("completion").stdout == answer.stdout
+
+
+def test_completion_for_no_known_shell_asks_which(cuectl: Cuectl) -> None:
+    hint = "name one: cuectl completion bash | zsh | fish"
+    cuectl.run("completion").fails(2, "which shell?", hint)
+
+
+def completed(cuectl: Cuectl, line: str) -> list[str]:
+    """Return what bash would offer at the end of a line."""
+    script = cuectl.run("completion", "bash").stdout
+    words = line.split(" ")
+    code = (
+        f"{script}\nCOMP_WORDS=({' '.join(words[:-1])} {words[-1]!r}); "
+        f"COMP_CWORD={len(words) - 1}; _cuectl_completion cuectl; "
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(
+        ["bash", "-c", code], env=cuectl.environment, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_bash_completes_commands_options_and_values(cuectl: Cuectl) -> None:
+    assert completed(cuectl, "cuectl vers") == ["version"]
+    assert "--home" in completed(cuectl, "cuectl version --h")
+    assert completed(cuectl, "cuectl completion z") == ["zsh"]
+    assert completed(cuectl, "cuectl help exit") == ["exit-codes"]
+    assert completed(cuectl, "cuectl nothing ") == []
+
+
+def test_help_without_a_topic_is_the_help_of_the_program(cuectl: Cuectl) -> None:
+    assert cuectl.run("help").stdout == cuectl.run("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("topic", "title"),
+    [
+        ("completion", "CUECTL-COMPLETION(1)"),
+        ("cuectl-completion", "CUECTL-COMPLETION(1)"),
+        ("cuectl", "CUECTL(1)"),
+        ("exit-codes", "CUECTL-EXIT-CODES(7)"),
+        ("cue.yaml", "CUE.YAML(5)"),
+    ],
+)
+def test_help_prints_the_page_of_a_command_or_topic(cuectl: Cuectl, topic: str, title: str) -> None:
+    answer = cuectl.run("help", topic)
+
+    assert (answer.stderr, answer.status) == ("", 0)
+    assert answer.stdout.splitlines()[0].split() == [title, title]
+    assert answer.stdout.count("\nNAME\n") == 1
+
+
+def test_help_on_nothing_known_names_the_nearest(cuectl: Cuectl) -> None:
+    message = "there is no manual page 'exit-code'"
+    cuectl.run("help", "exit-code").fails(5, message, "did you mean 'exit-codes'?")
