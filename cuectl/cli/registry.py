@@ -21,6 +21,14 @@ SECTIONS = (SCHEDULE, RUN, INSIDE, LOOK, DEFINE, CARE)
 
 # name as typed: (module under cuectl.cli.commands, section, summary)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "run-due": ("run_due", RUN, "Run everything that is due, once; what cron calls"),
+    "worker": ("worker", RUN, "Run what is due, and stay for what comes next"),
+    "fire": ("fire", SCHEDULE, "Start a cue now, whatever its schedule"),
+    "wait": ("wait", RUN, "Wait until executions are over"),
+    "cancel": ("cancel", RUN, "End executions before their time"),
+    "retry": ("retry", RUN, "Run a settled execution again"),
+    "verify": ("verify", RUN, "Accept or reject the outcome of an execution"),
+    "report": ("report", INSIDE, "Report the outcome and its evidence"),
     "completion": ("completion", CARE, "Print the completion script of a shell"),
     "help": ("help", CARE, "Show the manual of a command or topic"),
     "version": ("version", CARE, "Show versions and paths"),

@@ -161,12 +161,23 @@ def finish(tx: Transaction, done: Execution, to: Settling, views: Views) -> None
         done = replace(done, held=())
     if undecided:
         views = {**views, paths.waiting_execution(done.id): done.to_record()}
-    to.failed = to.failed or counts_as_failure(done.status, state_word)
+    if counts_as_failure(done.status, state_word):
+        to.failed = True
+        _note_failure(done, to)
     known = read_cue(tx, done.cue_id)
     if known:
         state = _advanced(tx, known[0], known[1], done, to)
         views = {**views, paths.state(done.cue_id): state.to_record()}
     tx.stage(claim.settled_event(done, views))
+
+
+def _note_failure(done: Execution, to: Settling) -> None:
+    """Say on the standard error of the pass what failed: cron mails it."""
+    if done.status in (ExecutionStatus.FAILED, ExecutionStatus.TIMED_OUT):
+        last = (done.error or "").strip().rpartition("\n")[2]
+        more = f": {last}" if last and last != done.reason else ""
+        why = to.masked(f"{done.reason or done.status.value}{more}")
+        to.lines.append(f"failed: '{done.cue_name}' ({done.id}): {why}")
 
 
 def _advanced(

@@ -17,6 +17,9 @@ from cuectl.store import output
 from cuectl.store.env_file import read_env_file
 
 
+_LONGEST_LINE = 600
+
+
 @dataclass(slots=True, kw_only=True)
 class Context:
     """The surroundings of one pass.
@@ -118,4 +121,7 @@ def program_directory() -> str:
 
 
 def _tell(line: str) -> None:
-    sys.stderr.write(f"cuectl: {line}\n")
+    """Print a line for people; what stands in it came from outside and is shown, not sent."""
+    from cuectl.model.terminal_text import one_line
+
+    sys.stderr.write(f"cuectl: {one_line(line, _LONGEST_LINE)}\n")

@@ -220,10 +220,11 @@ class _ShellReader:
     def hash(self, match: re.Match[str]) -> int:
         """Copy a comment without the values in it, which nobody would see."""
         start = match.start()
-        if start == self.escape_end:
-            self.unclear_after = "a '#' behind a backslash"
-            return match.end()
-        if start and self.text[start - 1] not in " \t\n;&|()<>":
+        before = self.text[start - 1 : start]
+        if start == self.escape_end or before == ")":
+            # `a\ #b` and `$(a)#b` are words, `(a)#b` has a comment.
+            self.unclear_after = "a '#' behind a ')' or an escaped character"
+        elif before and before not in " \t\n;&|(<>":
             return match.end()
         if len(self.stack) > 1:
             self.unclear_after = self.unclear_after or "a comment within $( )"

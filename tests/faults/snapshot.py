@@ -59,7 +59,7 @@ class Snapshot:
 
     def write(self, root: Path) -> None:
         """Make `root` hold exactly this tree; whatever is there is removed first."""
-        shutil.rmtree(root, ignore_errors=True)
+        remove_tree(root)
         written: dict[int, str] = {}
         for relative in sorted(self.nodes):
             node = self.nodes[relative]
@@ -94,6 +94,19 @@ class Snapshot:
         for path in sorted(self.nodes):
             total.update(repr((path, _content(self.nodes[path]))).encode())
         return total.hexdigest()
+
+
+def remove_tree(root: Path) -> None:
+    """Remove a tree whatever its modes; nothing to remove is fine."""
+    if not root.exists():
+        return
+    for directory, names, _ in os.walk(root):
+        os.chmod(directory, 0o700)
+        for name in names:
+            path = os.path.join(directory, name)
+            if not os.path.islink(path):
+                os.chmod(path, 0o700)
+    shutil.rmtree(root)
 
 
 def summary(differences: list[str]) -> str:

@@ -16,7 +16,7 @@ from .operations import CRASH_KINDS, FAIL_KINDS, Kind, Op
 from .plans import SHORTABLE, Crash, Fail, Plan, plausible
 from .power import PowerState, power_states
 from .runs import How, Result, run_traced
-from .snapshot import Snapshot
+from .snapshot import Snapshot, remove_tree
 
 if TYPE_CHECKING:
     from .durability import Model
@@ -276,7 +276,7 @@ class _Stage:
 
     def reset(self) -> Path:
         """Put the prepared state back and return its root."""
-        shutil.rmtree(self._root, ignore_errors=True)
+        remove_tree(self._root)
         shutil.copytree(self._template, self._root, symlinks=True)
         return self._root
 

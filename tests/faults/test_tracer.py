@@ -388,7 +388,7 @@ def test_a_followed_daemon_cannot_hold_a_run_for_ever(root: Path) -> None:
 
 
 def test_a_command_that_does_not_exist_is_told_from_one_that_fails(root: Path) -> None:
-    result = record(["no-such-command"], root, cwd=root)
+    result = record(["no-such-command"], root, cwd=root, env={"PATH": "/usr/bin:/bin"})
 
     assert result.status == 127
     assert "no-such-command: No such file" in result.stderr

@@ -95,7 +95,9 @@ REFUSED = [
     ("echo $'\\n{{ v }}'", "stands behind $'...' with a backslash"),
     ('echo "$(case x in x) echo {{ v }};; esac)"', "stands behind a 'case' within $( )"),
     ('echo "$(echo # it\'s\n) {{ v }}"', "stands behind a comment within $( )"),
-    ("echo a\\ # {{ v }}", "stands behind a '#' behind a backslash"),
+    ("echo a\\ # {{ v }}", "stands behind a '#' behind a ')' or an escaped"),
+    ("echo $(echo a)#{{ v }}", "stands behind a '#' behind a ')' or an escaped"),
+    ("echo ${x:- #{{ v }}}", "stands behind a ${ }"),
     ('echo "$\\\n(echo {{ v }})"', "stands behind a line that is continued within a word"),
 ]
 

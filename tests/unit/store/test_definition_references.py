@@ -26,8 +26,8 @@ def test_names_that_nobody_answers_to_are_named() -> None:
         "cue.yaml:8:23: warning: no handler 'other' is defined",
         "cue.yaml:9:14: warning: no agent 'zed' is defined",
         "cue.yaml:9:43: warning: no alert sink 'opps' is defined",
-        "cue.yaml:11:64: warning: no agent 'x' is defined",
-        "cue.yaml:11:84: warning: no agent 'y' is defined",
+        "cue.yaml:11:65: warning: no agent 'x' is defined",
+        "cue.yaml:11:85: warning: no agent 'y' is defined",
     ]
 
 

@@ -1,0 +1,53 @@
+# The two commands of the README, and what developers run besides.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check lint types format bench stress sweep manual clean dist
+
+demo: $(READY)
+	@PATH="$(abspath $(BIN)):$$PATH" sh examples/nightly-audit/run.sh
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2
+
+check: lint types test
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/python -m cuectl.cli.manual --check
+
+types: $(READY)
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Every point of every fault sweep; the tests take a sample of them.
+sweep: $(READY)
+	$(BIN)/python -m pytest -m sweep -o addopts= -ra
+
+stress: $(READY)
+	$(BIN)/python -m pytest -m stress -o addopts= -ra
+
+bench: $(READY)
+	$(BIN)/python -m tests.bench
+
+manual: $(READY)
+	$(BIN)/python -m cuectl.cli.manual
+
+dist: $(READY)
+	$(BIN)/python -m pip -q install build
+	$(BIN)/python -m build --outdir dist
+
+clean:
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip -q --disable-pip-version-check install -e '.[dev]'
+	@touch $@
