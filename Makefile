@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+RUNS := $(VENV)/.runs
 
 .PHONY: demo test check lint types format bench stress sweep manual clean dist
 
-demo: $(READY)
+demo: $(RUNS)
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/nightly-audit/run.sh
 
 test: $(READY)
@@ -47,7 +48,12 @@ dist: $(READY)
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-$(READY): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+# The demo needs the program alone; the tests need the development tools as well.
+$(RUNS): pyproject.toml
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip -q --disable-pip-version-check install -e .
+	@touch $@
+
+$(READY): $(RUNS)
 	$(BIN)/python -m pip -q --disable-pip-version-check install -e '.[dev]'
 	@touch $@

@@ -9,9 +9,8 @@ if TYPE_CHECKING:
     import click
     from click.shell_completion import CompletionItem
 
-    from cuectl.store.reading import Reader
-
     from cuectl.cli.options import Argument, Option
+    from cuectl.store.reading import Reader
 
 Found = Iterable[tuple[str, str]]
 Complete = Callable[["click.Context", "click.Parameter", str], list["CompletionItem"]]

@@ -89,6 +89,8 @@ def _take_option(arguments: list[str], at: int, options: dict[str, Option], raw:
             if at >= len(arguments):
                 raise NotPlain
             value = arguments[at]
+            if value == "--":
+                raise NotPlain
         if option.many:
             raw.options.setdefault(option.key, []).append(value)
         else:

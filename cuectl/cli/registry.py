@@ -21,6 +21,7 @@ SECTIONS = (SCHEDULE, RUN, INSIDE, LOOK, DEFINE, CARE)
 
 # name as typed: (module under cuectl.cli.commands, section, summary)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "create": ("create", SCHEDULE, "Create a cue from --cron, --at, --every or --in"),
     "run-due": ("run_due", RUN, "Run everything that is due, once; what cron calls"),
     "worker": ("worker", RUN, "Run what is due, and stay for what comes next"),
     "fire": ("fire", SCHEDULE, "Start a cue now, whatever its schedule"),

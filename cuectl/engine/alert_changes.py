@@ -62,11 +62,12 @@ def stage_delivery(
     tx.stage(Event(type=event, ids=alert_ids(after), set=changed, detail=detail))
 
 
-def acknowledge(tx: Transaction, alert: Alert, now: int) -> None:
-    """Stage that somebody has seen an alert.
+def acknowledge(tx: Transaction, alert: Alert, now: int) -> Alert:
+    """Stage that somebody has seen an alert, and return it so.
 
     Its condition may last, and it is not raised anew; what is not delivered yet still is.
     """
     after = replace(alert, acknowledged_at=now)
     views = alert_views(alert, after)
     tx.stage(Event(type="alert.acknowledged", ids=alert_ids(alert), set=views))
+    return after

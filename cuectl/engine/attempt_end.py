@@ -47,10 +47,13 @@ class Found:
 
 
 def find(home: str, execution: Execution, cwd: str, masker: Masker | None) -> Found:
-    """Read outcome, output and artifacts of the current attempt."""
+    """Read outcome, output and artifacts of the current attempt; cut and mask the output."""
     outcome = _outcome(paths.run_file(home, execution.id, execution.attempt, "outcome.json"))
     path = paths.run_file(home, execution.id, execution.attempt, "out")
-    raw = output.read_end(path, TAIL_BYTES) if output.size(path) else b""
+    size = output.size(path)
+    if size:
+        output.tidy(path, size, masker)
+    raw = output.read_end(path, TAIL_BYTES) if size else b""
     tail = raw.decode("utf-8", "replace") if raw else ""
     if masker is not None:
         tail, outcome = masker.mask(tail), _masked(outcome, masker)
@@ -142,7 +145,11 @@ def _checker_status(ended: Ended) -> int:
 def with_end(execution: Execution, ended: Ended, found: Found, verdict: Verdict) -> Execution:
     """Return the record with everything that this end says."""
     outcome = found.outcome
-    changed = replace(
+    times: Record = {}
+    if ended.phase is not Phase.CHECK:
+        names = ("started_at", "ended_at", "duration_s", "exit_code", "signal")
+        times = {name: getattr(ended, name) for name in names}
+    return replace(
         execution,
         status=verdict.status,
         reason=verdict.reason or None,
@@ -156,16 +163,7 @@ def with_end(execution: Execution, ended: Ended, found: Found, verdict: Verdict)
         phase=None,
         reported=None,
         **_evidence(outcome),
-    )
-    if ended.phase is Phase.CHECK:
-        return changed
-    return replace(
-        changed,
-        started_at=ended.started_at,
-        ended_at=ended.ended_at,
-        duration_s=ended.duration_s,
-        exit_code=ended.exit_code,
-        signal=ended.signal,
+        **times,
     )
 
 

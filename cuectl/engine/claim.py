@@ -14,13 +14,22 @@ from cuectl.store import paths
 from cuectl.store.lines import Event, Views
 
 
-def new_execution(cue: Cue, nominal: int, *, key: str | None = None) -> Execution:
+def new_execution(
+    cue: Cue,
+    nominal: int,
+    *,
+    key: str | None = None,
+    pass_id: str | None = None,
+    boot: str | None = None,
+    worker: str | None = None,
+) -> Execution:
     """Return the execution of one occurrence of a cue, pending.
 
     Args:
         cue: whose definition counts as it is now, whatever becomes of it later.
         nominal: the time of the occurrence.
         key: what tells it from others at the same time: None for the schedule's own.
+        pass_id, boot, worker: who claims it, when somebody does.
     """
     identity = execution_id(nominal, cue.id, str(nominal) if key is None else key)
     origin = cue.origin
@@ -39,6 +48,9 @@ def new_execution(cue: Cue, nominal: int, *, key: str | None = None) -> Executio
         policy=cue.policy,
         payload=cue.payload,
         payload_ref=cue.payload_ref,
+        pass_id=pass_id,
+        boot=boot,
+        worker=worker,
     )
 
 

@@ -12,7 +12,6 @@ from cuectl.engine.surroundings import Context
 from cuectl.model.execution import Execution
 from cuectl.model.start import Ended, Phase
 from cuectl.model.verdict import ReportWait
-from cuectl.store import output, paths
 from cuectl.store.store import Transaction
 
 GROUP_DELAY_S = 0.02
@@ -42,15 +41,10 @@ class Ends:
         return len(self._ends)
 
     def look(self, execution: Execution, ended: Ended) -> End:
-        """Read what an attempt left behind; cut and mask its output."""
+        """Read what an attempt left behind."""
         context = self._context
-        home = context.home
-        cwd = working_directory(execution, context.in_force, home)
-        found = find(home, execution, cwd, context.masker)
-        path = paths.run_file(home, execution.id, execution.attempt, "out")
-        output.cut_to_limit(path)
-        context.mask_output(path)
-        return End(execution, ended, found)
+        cwd = working_directory(execution, context.in_force, context.home)
+        return End(execution, ended, find(context.home, execution, cwd, context.masker))
 
     def add(self, end: End) -> None:
         """Take an end in; the group's delay begins with its first."""

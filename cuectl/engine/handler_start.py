@@ -108,8 +108,6 @@ def start_of(execution: Execution, around: Surroundings, now: int) -> Start:
     checking = execution.phase == Phase.CHECK
     payload = full_payload(execution, around.home)
     cwd = working_directory(execution, around.in_force, around.home)
-    if not os.path.isdir(cwd):
-        raise CannotStart(f"the working directory '{cwd}' is not there")
     limit = limit_s(execution, around.in_force)
     handler = handler_of(execution, around.in_force)
     suffix = "check.out" if checking else "out"

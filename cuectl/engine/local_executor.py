@@ -83,7 +83,8 @@ class LocalExecutor:
             (os.POSIX_SPAWN_DUP2, lease, 2),
             (os.POSIX_SPAWN_DUP2, lease, self._lease),
         ]
-        moved = self._enter(start.cwd)
+        # posix_spawn has no working directory; the pass has one thread, so it may move.
+        os.chdir(start.cwd)
         mask = os.umask(self._umask)
         try:
             return os.posix_spawn(
@@ -97,13 +98,7 @@ class LocalExecutor:
             )
         finally:
             os.umask(mask)
-            if moved:
-                self._return()
-
-    def _enter(self, cwd: str) -> bool:
-        # posix_spawn has no working directory; the pass has one thread, so it may move.
-        os.chdir(cwd)
-        return True
+            self._return()
 
     def _return(self) -> None:
         if self._here >= 0:

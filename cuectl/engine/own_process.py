@@ -9,6 +9,8 @@ import cuectl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cuectl.engine.runtime import Runtime
 
 _IMPORTING = """
@@ -41,6 +43,17 @@ def _script() -> str | None:
         return None
     path = os.path.abspath(name)
     return path if os.path.isfile(path) else None
+
+
+def installed_program(environment: Mapping[str, str]) -> str | None:
+    """Return the absolute path of `cuectl`: the running one, else beside Python, else on PATH."""
+    running = _script()
+    places = [os.path.dirname(sys.executable), *environment.get("PATH", "").split(os.pathsep)]
+    found = [f"{place}/cuectl" for place in places if place.startswith("/")]
+    for path in [running, *found] if running else found:
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
 
 
 def start_detached(runtime: Runtime, arguments: list[str]) -> None:

@@ -70,7 +70,8 @@ def _plan_cue(tx: Transaction, marker: Marker, plan: Planning, to: Settling) -> 
     if not plan.chosen(cue.id, cue.name):
         plan.later.append(marker)
         return
-    fires = (tx.read(paths.fires(cue.id)) or {}).get("fires", [])
+    listed = tx.read(paths.fires(cue.id)) if cue.trigger["type"] == "cron" else None
+    fires = listed["fires"] if listed else []
     ahead = look_ahead(cue, state, fires, to.now)
     if ahead.due is None:
         plan.stale.append(marker)
@@ -122,24 +123,28 @@ def _carry_out(
 def _start(
     tx: Transaction, cue: Cue, state: CueState, decision: Start, plan: Planning, to: Settling
 ) -> CueState:
-    execution = replace(claim.new_execution(cue, decision.nominal), worker=plan.worker)
     wait_until = decision.not_before
-    runnable = plan.can_run(execution.target, execution.payload)
+    runnable = plan.can_run(cue.target, cue.payload)
     if not runnable or (wait_until is not None and wait_until > to.now):
         due_at = wait_until if wait_until is not None else decision.nominal
+        execution = claim.new_execution(cue, decision.nominal)
         waiting = replace(execution, due_at=due_at)
         marker: Views = {paths.marker(due_at, "e", execution.id): True}
         tx.stage(claim.waiting_event("pending", waiting, marker))
         return replace(state, running=(*state.running, execution.id))
-    _claim(tx, execution, plan, to, {})
+    claimed = claim.new_execution(
+        cue, decision.nominal, pass_id=plan.pass_id, boot=plan.boot, worker=plan.worker
+    )
+    tx.stage(claim.open_event("claimed", claimed))
+    to.claimed.append(claimed)
     state = clear_alerts(state, "overlap", "missed")
-    return replace(state, running=(*state.running, execution.id))
+    return replace(state, running=(*state.running, claimed.id))
 
 
 def _claim(
     tx: Transaction, execution: Execution, plan: Planning, to: Settling, views: Views
 ) -> None:
-    claimed = claimed_by(execution, plan.pass_id, plan.boot)
+    claimed = replace(claimed_by(execution, plan.pass_id, plan.boot), worker=plan.worker)
     tx.stage(claim.open_event("claimed", claimed, views))
     to.claimed.append(claimed)
 

@@ -13,7 +13,6 @@ from cuectl.engine.handler_start import Surroundings
 from cuectl.engine.runtime import Runtime
 from cuectl.engine.settle import Settling
 from cuectl.model.masking import Masker
-from cuectl.store import output
 from cuectl.store.env_file import read_env_file
 
 
@@ -58,14 +57,6 @@ class Context:
             self.in_force = in_force
             self.around = surroundings(runtime, in_force, self.worker)
             self.masker = masker_of(self.around, in_force)
-
-    def mask_output(self, path: str) -> None:
-        """Rewrite an output file that holds a secret, once nobody writes to it."""
-        if self.masker is None or not output.size(path):
-            return
-        data = output.read_end(path, output.LIMIT_BYTES * 2)
-        if self.masker.finds(data) and not output.is_leased(path):
-            output.rewrite(path, self.masker.mask_bytes(data))
 
 
 def context_of(

@@ -125,6 +125,15 @@ class Alert:
             and one.next_at <= now
         ]
 
+    def undelivered(self) -> list[str]:
+        """Return the sinks that were tried and do not have it."""
+        return [
+            sink
+            for sink, one in self.delivered.items()
+            if one.status is DeliveryStatus.FAILED
+            or (one.status is DeliveryStatus.PENDING and one.tries > 0)
+        ]
+
     def with_delivery(self, sink: str, delivery: Delivery) -> Alert:
         """Return the alert after something was done about one sink."""
         return replace(self, delivered={**self.delivered, sink: delivery})

@@ -60,7 +60,6 @@ class Handler:
         timeout_s: None means the setting's.
         cwd: absolute, or beginning with `~`, which whoever starts it expands.
         payload_file: the payload always comes in a file too.
-        retries: default of cues with this task that say nothing of retries.
     """
 
     name: str
@@ -70,7 +69,6 @@ class Handler:
     env: dict[str, str] = field(default_factory=dict)
     cwd: str
     payload_file: bool = False
-    retries: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,10 +183,3 @@ class Definitions:
     cues: dict[str, CueDefinition] = field(default_factory=dict)
     subscriptions: dict[str, SubscriptionDefinition] = field(default_factory=dict)
     alerts: dict[str, AlertSink] = field(default_factory=dict)
-
-
-def find_agent(definitions: Definitions, name: str) -> AgentDefinition | None:
-    """Return the agent of that name, else the one of that id."""
-    if name in definitions.agents:
-        return definitions.agents[name]
-    return next((agent for agent in definitions.agents.values() if agent.id == name), None)

@@ -31,17 +31,16 @@ _OF_ATTEMPT = (
 )
 
 
-def execution_view(record: Record, payload: Record | None, output_path: str | None) -> Record:
+def execution_view(record: Record, output_path: str | None = None) -> Record:
     """Return the public form of an execution; every key is there.
 
     Args:
-        record: as the journal or a view has it; its status may be a live one.
-        payload: the payload, also one that is kept in a file; None when that file is gone.
+        record: as the journal or a view has it; its status may be a live one, and a payload
+            that is kept in a file may have been put in its place (None when it is gone).
         output_path: where the output of its newest attempt is, None when there is none.
     """
     view: Record = {key: record.get(key, _DEFAULTS.get(key)) for key in KEYS}
     view["attempts"] = attempts_of(record)
-    view["payload"] = payload
     view["output_path"] = output_path
     return view
 

@@ -6,6 +6,8 @@ agenda sorts by. Only rules about calendars (cron, `tomorrow 09:00`) use `dateti
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 MINUTE = 60_000
 HOUR = 3_600_000
 DAY = 86_400_000
@@ -30,6 +32,7 @@ def days_from_civil(year: int, month: int, day: int) -> int:
     return era * 146_097 + yoe * 365 + yoe // 4 - yoe // 100 + doy - 719_468
 
 
+@lru_cache(maxsize=512)
 def to_text(ms: int) -> str:
     """Return `ms` as RFC 3339 in UTC: `2026-11-21T03:34:44.123Z`, no fraction when it is 0."""
     days, rest = divmod(ms, DAY)
@@ -41,6 +44,7 @@ def to_text(ms: int) -> str:
     return f"{text}.{milli:03d}Z" if milli else f"{text}Z"
 
 
+@lru_cache(maxsize=512)
 def from_text(text: str) -> int:
     """Return the milliseconds of an RFC 3339 instant (`Z` or an offset; any fraction).
 

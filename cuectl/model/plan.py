@@ -144,7 +144,7 @@ def _admit(
         else:
             state = _overlapping(nominal, policy.overlap, state, out)
             continue
-        state = replace(state, overlaps=0)
+        state = replace(state, overlaps=0) if state.overlaps else state
     return state
 
 

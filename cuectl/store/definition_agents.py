@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cuectl.model.definitions import AgentDefinition, QueueDefinition
 from cuectl.store.definition_commands import read_command, read_directory, read_env
 from cuectl.store.definition_fields import Fields
+from cuectl.store.yaml_nodes import shown
 
 if TYPE_CHECKING:
     from cuectl.store.definition_problems import Findings
@@ -24,7 +25,7 @@ _QUEUE_KEYS = ("agent", "max_parallel", "timeout", "retries")
 
 def read_agent(name: str, node: Node, directory: str, findings: Findings) -> AgentDefinition | None:
     """Return the agent at `node`."""
-    what = f"agent '{name}'"
+    what = f"agent '{shown(name)}'"
     hints = {"command": "did you mean 'cmd'?", "argv": "did you mean 'cmd'?"}
     fields = Fields(node, what, findings, known=_AGENT_KEYS, hints=hints)
     argv, shell = read_command(fields)
@@ -57,7 +58,7 @@ def read_agent(name: str, node: Node, directory: str, findings: Findings) -> Age
 
 def read_queue(name: str, node: Node, _: str, findings: Findings) -> QueueDefinition | None:
     """Return the queue at `node`."""
-    what = f"queue '{name}'"
+    what = f"queue '{shown(name)}'"
     fields = Fields(node, what, findings, known=_QUEUE_KEYS)
     agent = fields.text("agent")
     if not fields.given(("agent",)):

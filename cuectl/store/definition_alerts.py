@@ -8,6 +8,7 @@ from cuectl.model.definitions import AlertSink
 from cuectl.store.definition_commands import beside
 from cuectl.store.definition_fields import Fields
 from cuectl.store.definition_settings import read_url
+from cuectl.store.yaml_nodes import shown
 
 if TYPE_CHECKING:
     from cuectl.store.definition_problems import Findings
@@ -18,7 +19,7 @@ KINDS = ("stderr", "command", "webhook")
 
 def read_sink(name: str, node: Node, directory: str, findings: Findings) -> AlertSink | None:
     """Return the sink at `node`; exactly one kind is given."""
-    what = f"alert sink '{name}'"
+    what = f"alert sink '{shown(name)}'"
     fields = Fields(node, what, findings, known=(*KINDS, "secret_file"))
     kinds = fields.given(KINDS)
     if len(kinds) != 1:

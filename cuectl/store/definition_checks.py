@@ -148,7 +148,7 @@ class _Sections:
                 message = f"{what} '{shown(name)}' must be a mapping, not {describe(entry.value)}"
                 self.findings.error(entry.value, message)
                 continue
-            item = reader(shown(name), entry.value, self.directory, self.findings)
+            item = reader(name, entry.value, self.directory, self.findings)
             if item is not None:
                 found[name] = item
         return found
@@ -193,7 +193,7 @@ def _subscriptions(
         elif name in definitions.cues:
             message = f"subscription '{shown(name)}' has the name of a cue"
             findings.error(node.entries["name"].value, message)
-        found[name] = read_subscription(shown(name), node, directory, findings, who)
+        found[name] = read_subscription(name, node, directory, findings, who)
     return found
 
 

@@ -9,6 +9,7 @@ from cuectl.model.policy import PLAIN
 from cuectl.store.definition_fields import Fields
 from cuectl.store.definition_policy import POLICY_HINTS, POLICY_KEYS, read_policy
 from cuectl.store.definition_targets import TARGET_KEYS, read_target
+from cuectl.store.yaml_nodes import shown
 
 if TYPE_CHECKING:
     from cuectl.store.definition_problems import Findings
@@ -26,7 +27,7 @@ _HINTS = POLICY_HINTS | {
 
 def read_cue(name: str, node: Node, directory: str, findings: Findings) -> CueDefinition | None:
     """Return the cue at `node`."""
-    fields = Fields(node, f"cue '{name}'", findings, known=_KEYS, hints=_HINTS)
+    fields = Fields(node, f"cue '{shown(name)}'", findings, known=_KEYS, hints=_HINTS)
     payload = fields.record("payload")
     trigger = _trigger(fields)
     target = read_target(fields, payload, directory)

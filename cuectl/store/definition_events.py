@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from cuectl.store.definition_fields import Fields, nearest
 from cuectl.store.yaml_nodes import Kind, Node, describe, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cuectl.store.definition_fields import Fields
 
 Record = dict[str, Any]
 
@@ -56,7 +57,7 @@ def read_event(fields: Fields) -> str:
     if event in EVENTS:
         return event
     family = event.partition(".")[0]
-    near = nearest(event, EVENTS)
+    near = fields.findings.nearest(event, EVENTS)
     hint = f"did you mean '{near}'?" if near else f"events: {' '.join(EVENTS)}"
     if not _TYPE.fullmatch(event):
         fields.fail("event", f"must be a type such as deploy.done, not '{shown(event)}'")

@@ -107,7 +107,7 @@ class Fields:
         if node.is_scalar and node.text in allowed:
             return node.text
         message = f"'{key}' in {self.what} must be {_either(allowed)}, not {describe(node)}"
-        self.findings.error(node, message, hint=_did_you_mean(node.text, allowed))
+        self.findings.error(node, message, hint=self._did_you_mean(node.text, allowed))
         return None
 
     def number(self, key: str, *, least: float, most: float, above: bool = False) -> float | None:
@@ -252,8 +252,12 @@ class Fields:
             return None
         return node
 
+    def _did_you_mean(self, word: str, known: Iterable[str]) -> str | None:
+        near = self.findings.nearest(word, known)
+        return f"did you mean '{near}'?" if near else None
+
     def _suggestion(self, key: str, hints: Mapping[str, str]) -> str:
-        word = nearest(key, (*hints, *self._known))
+        word = self.findings.nearest(key, (*hints, *self._known))
         if word is not None and word in hints:
             return hints[word]
         near = f"did you mean '{word}'?" if word else None
@@ -261,19 +265,6 @@ class Fields:
         if near and len(self._known) > _MOST_KEYS:
             return near
         return f"{near} {keys}" if near else keys
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    near = nearest(word, known)
-    return f"did you mean '{near}'?" if near else None
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the one of `known` that `word` may be a slip of."""
-    import difflib
-
-    found = difflib.get_close_matches(word[:80], list(known), n=1, cutoff=0.6)
-    return found[0] if found else None
 
 
 def _either(words: tuple[str, ...]) -> str:

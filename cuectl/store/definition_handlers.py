@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING
 from cuectl.model.definitions import Handler
 from cuectl.store.definition_commands import read_command, read_directory, read_env, read_shell
 from cuectl.store.definition_fields import Fields
-from cuectl.store.yaml_nodes import Kind, Node
+from cuectl.store.yaml_nodes import Kind, Node, shown
 
 if TYPE_CHECKING:
     from cuectl.store.definition_problems import Findings
 
-_KEYS = ("cmd", "timeout", "env", "cwd", "shell", "payload_file", "retries")
+_KEYS = ("cmd", "timeout", "env", "cwd", "shell", "payload_file")
 _HINTS = {
     "command": "did you mean 'cmd'?",
     "argv": "did you mean 'cmd'? a list runs without a shell",
+    "retries": "it belongs to the cue: retry: {max_attempts: 3}",
+    "retry": "it belongs to the cue: retry: {max_attempts: 3}",
     "user": "cuectl runs handlers as the user who runs cuectl",
 }
 
 
 def read_handler(name: str, node: Node, directory: str, findings: Findings) -> Handler | None:
     """Return the handler at `node`: a command line, or a mapping with `cmd`."""
-    what = f"handler '{name}'"
+    what = f"handler '{shown(name)}'"
     if node.kind is Kind.TEXT:
         entry = Fields(_short_form(node), what, findings, known=("cmd",))
         line = read_shell(entry, "cmd")
@@ -42,7 +44,6 @@ def read_handler(name: str, node: Node, directory: str, findings: Findings) -> H
         env=read_env(fields),
         cwd=read_directory(fields, directory),
         payload_file=fields.flag("payload_file", default=False),
-        retries=fields.whole("retries", least=0, most=100),
     )
 
 

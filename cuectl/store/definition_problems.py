@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 from cuectl.model.errors import InvalidFile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cuectl.model.errors import CuectlError
     from cuectl.store.yaml_nodes import Node
+
+
+# Looking for what is near takes a millisecond, and a file may hold 100,000 slips.
+_MOST_SUGGESTIONS = 50
 
 
 class Level(StrEnum):
@@ -49,6 +55,17 @@ class Findings:
     """The findings so far; checks add to it and go on."""
 
     problems: list[Problem] = field(default_factory=list)
+    _suggestions: int = _MOST_SUGGESTIONS
+
+    def nearest(self, word: str, known: Iterable[str]) -> str | None:
+        """Return the one of `known` that `word` may be a slip of; only so often for a file."""
+        if self._suggestions == 0:
+            return None
+        self._suggestions -= 1
+        import difflib
+
+        found = difflib.get_close_matches(word[:80], list(known), n=1, cutoff=0.6)
+        return found[0] if found else None
 
     def error(self, node: Node, message: str, *, hint: str | None = None) -> None:
         """Add what makes the file invalid."""

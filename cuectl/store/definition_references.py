@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cuectl.model.definitions import Definitions, find_agent
-from cuectl.store.definition_fields import nearest
+from cuectl.model.definitions import Definitions
 from cuectl.store.yaml_nodes import Kind, shown
 
 if TYPE_CHECKING:
@@ -44,32 +43,36 @@ class _Check:
     def __init__(
         self, where: tuple[Definitions, Definitions], findings: Findings, *, is_whole: bool
     ) -> None:
-        self.where = where
         self.findings = findings
         self.is_whole = is_whole
+        agents = [agent for each in where for agent in each.agents.values()]
+        self.agent_names = dict.fromkeys(agent.name for agent in agents)
+        self.agent_ids = {agent.id for agent in agents if agent.id}
+        self.handler_names = dict.fromkeys(name for each in where for name in each.handlers)
+        self.sink_names = dict.fromkeys(("default", *(n for each in where for n in each.alerts)))
 
     def agents(self, node: Node, *keys: str) -> None:
-        known = [name for each in self.where for name in each.agents]
         for name in _texts(node, keys):
-            if not any(find_agent(each, name.text) for each in self.where):
-                self._unknown(name, "agent", known)
+            if name.text not in self.agent_ids:
+                self._known(name, "agent", self.agent_names)
 
     def tasks(self, node: Node) -> None:
-        known = [name for each in self.where for name in each.handlers]
         payload = node.entries.get("payload")
         holders = (node, payload.value) if payload else (node,)
-        for name in (task for holder in holders for task in _texts(holder, ("task",))):
-            if name.text not in known:
-                self._unknown(name, "handler", known)
+        for holder in holders:
+            for name in _texts(holder, ("task",)):
+                self._known(name, "handler", self.handler_names)
 
     def sinks(self, node: Node) -> None:
-        known = ["default", *(name for each in self.where for name in each.alerts)]
         for name in _texts(node, ("alert",)):
-            if name.text not in known:
-                self._unknown(name, "alert sink", known, is_error=self.is_whole)
+            self._known(name, "alert sink", self.sink_names, is_error=self.is_whole)
 
-    def _unknown(self, name: Node, what: str, known: list[str], *, is_error: bool = False) -> None:
-        near = nearest(name.text, known)
+    def _known(
+        self, name: Node, what: str, known: dict[str, None], *, is_error: bool = False
+    ) -> None:
+        if name.text in known:
+            return
+        near = self.findings.nearest(name.text, known)
         hint = f"did you mean '{near}'?" if near else None
         report = self.findings.error if is_error else self.findings.warn
         report(name, f"no {what} '{shown(name.text)}' is defined", hint=hint)

@@ -17,7 +17,7 @@ from cuectl.store.definition_events import (
 from cuectl.store.definition_fields import Fields
 from cuectl.store.definition_policy import POLICY_HINTS, POLICY_KEYS, read_policy
 from cuectl.store.definition_targets import read_work
-from cuectl.store.yaml_nodes import Kind
+from cuectl.store.yaml_nodes import Kind, shown
 
 if TYPE_CHECKING:
     from cuectl.store.definition_problems import Findings
@@ -71,7 +71,7 @@ def read_subscription(
     name: str, node: Node, directory: str, findings: Findings, who: Who
 ) -> SubscriptionDefinition:
     """Return the subscription at `node`, whose name has been looked at."""
-    what = f"subscription '{name}'" if name else "subscription"
+    what = f"subscription '{shown(name)}'" if name else "subscription"
     fields = Fields(node, what, findings, known=_KEYS, ignored=_IGNORED, hints=_HINTS)
     event = read_event(fields)
     payload = fields.record("payload")

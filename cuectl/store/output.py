@@ -13,6 +13,10 @@ import stat
 
 from cuectl.store import files, lock
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuectl.model.masking import Masker
+
 LIMIT_BYTES = 10 << 20
 HEAD_BYTES = 1 << 20
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -87,11 +91,22 @@ def free_middle(path: str, limit: int = LIMIT_BYTES) -> None:
         os.close(fd)
 
 
-def cut_to_limit(path: str, limit: int = LIMIT_BYTES) -> int:
+def tidy(path: str, length: int, masker: Masker | None) -> None:
+    """Cut an output file to its limit and hide secrets in it, once its attempt is over.
+
+    A file that a process left behind still writes to is cut all the same, and masked only
+    on its way out: what that process writes next would not come here any more.
+    """
+    if length > LIMIT_BYTES:
+        cut_to_limit(path, length)
+    if masker is not None:
+        data = files.read_file(path) or b""
+        if masker.finds(data) and not is_leased(path):
+            files.replace_file(path, masker.mask_bytes(data))
+
+
+def cut_to_limit(path: str, length: int, limit: int = LIMIT_BYTES) -> int:
     """Keep head and tail of a file over the limit; return how many bytes were left out."""
-    length = size(path)
-    if length <= limit:
-        return 0
     tail_size = limit - HEAD_BYTES
     gone = length - limit
     fd = os.open(path, files.READ_FLAGS)
@@ -103,11 +118,6 @@ def cut_to_limit(path: str, limit: int = LIMIT_BYTES) -> int:
     note = f"\n[cuectl: {gone} bytes left out here]\n".encode()
     files.replace_file(path, head + note + tail)
     return gone
-
-
-def rewrite(path: str, data: bytes) -> None:
-    """Put a masked content in the place of an output file."""
-    files.replace_file(path, data)
 
 
 def read_outcome_file(path: str, limit: int) -> tuple[bytes, int] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cuectl.model.ids import time_of
 from cuectl.model.instants import DAY, HOUR, MINUTE, civil
 
@@ -69,7 +71,12 @@ def marker(at_ms: int, kind: str, identity: str) -> str:
 
 def day_of(execution_id: str) -> str:
     """Return the day folder of an execution: the date of its nominal time in UTC."""
-    year, month, day = civil((time_of(execution_id) or 0) // DAY)
+    return _day((time_of(execution_id) or 0) // DAY)
+
+
+@lru_cache(maxsize=64)
+def _day(number: int) -> str:
+    year, month, day = civil(number)
     return f"{year:04d}-{month:02d}-{day:02d}"
 
 

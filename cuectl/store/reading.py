@@ -1,15 +1,16 @@
 """Reading the store without holding its lock.
 
-A view is only ever the old one or the new one, so a reader needs no lock while `applied`
-says that the views are up to date. When they are behind it heals them, as any command does;
-where it can't (a read-only directory, a holder that does not let go), it lays the end of the
-journal over them in memory and says up to which line it has seen (hole A31).
+A line stands in the journal before any view that follows from it is touched. So a reader
+reads a view, then looks whether the journal has grown: what the new lines set counts, and
+what they do not set was not being written. When the views are behind at the start, the
+reader heals them as any command does; where it can't (a read-only directory, a holder that
+does not let go), it lays the end of the journal over them in memory and says up to which
+line it has seen (hole A31).
 """
 
 from __future__ import annotations
 
 import os
-from functools import cached_property
 
 from cuectl.model.errors import LockTimeout, StateError
 from cuectl.store import files, lock, views
@@ -26,24 +27,21 @@ READ_LIMIT_S = 1.0
 
 
 class Reader:
-    """What one command sees of the store.
+    """What one command sees of the store: everything that was acknowledged when it looks.
 
     Attributes:
-        home: the state directory.
-        place: behind the last whole group of the journal that is seen.
+        home: the state directory, '' for one that is not there.
+        place: behind the last whole group of the journal that was seen.
         notes: what the user must know about what is seen; a command prints them as warnings.
     """
 
-    def __init__(self, home: str, place: Position, overlay: Views | None = None) -> None:
-        self.home = home
+    def __init__(self, store: Store | None, place: Position, overlay: Views | None = None) -> None:
+        self.home = store.home if store else ""
         self.place = place
         self.notes: list[str] = []
+        self._store = store
         self._overlay: Views = overlay or {}
-
-    @property
-    def seq(self) -> int:
-        """The number of the last line that is seen, 0 when there is none."""
-        return self.place.seq
+        self._history: History | None = None
 
     def read(self, path: str) -> Record | None:
         """Return the object of a view; one that is damaged is taken from the journal.
@@ -51,21 +49,29 @@ class Reader:
         Raises:
             BadView: it is damaged, and the journal does not know it either.
         """
+        if self._store is None:
+            return None
+        found: Record | None = None
+        damage: BadView | None = None
+        if path not in self._overlay:
+            try:
+                found = views.read_view(self.home, path)
+            except BadView as bad:
+                damage = bad
+        self._look_at_journal()
         if path in self._overlay:
             value = self._overlay[path]
             return value if isinstance(value, dict) else None
-        try:
-            return views.read_view(self.home, path)
-        except BadView as bad:
-            return self._from_journal(bad)
+        return found if damage is None else self._from_journal(damage)
 
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder of views."""
-        found = [name for name in files.list_directory(f"{self.home}/{folder}") if name[-1] != "~"]
-        if not self._overlay:
-            return found
+        if self._store is None:
+            return []
+        listed = files.list_directory(f"{self.home}/{folder}")
+        self._look_at_journal()
+        known = dict.fromkeys(name for name in listed if name[-1] != "~")
         start = len(folder) + 1
-        known = dict.fromkeys(found)
         for path, value in self._overlay.items():
             if path.startswith(f"{folder}/"):
                 if value is None:
@@ -74,12 +80,36 @@ class Reader:
                     known[path[start:]] = None
         return list(known)
 
-    @cached_property
+    @property
     def history(self) -> History:
-        """What has happened: the journal, up to `place`."""
+        """What has happened up to now: the journal.
+
+        Whoever needs open and settled executions reads the views first: what is settled in
+        between is then in both, and not in neither.
+        """
         from cuectl.store.history import History
 
-        return History(self.home, self.place)
+        self._look_at_journal()
+        if self._history is None or self._history.place != self.place:
+            self._history = History(self.home, self.place)
+        return self._history
+
+    def _look_at_journal(self) -> None:
+        """Take in what the journal has got since the last look."""
+        if self._store is None:
+            return
+        size = _size_of(self.home, self.place)
+        if size == self.place.size:
+            return
+        try:
+            if size > self.place.size:
+                self.place, self._overlay = read_on(self.home, self.place, self._overlay)
+                return
+        except StateError:
+            self._overlay = {}
+        # What was seen is no longer there: a commit that failed was taken back, or the
+        # segment was packed. Damage is found again from here.
+        self.place, self._overlay = read_on(self.home, *_start(self._store))
 
     def _from_journal(self, bad: BadView) -> Record | None:
         from cuectl.store.last_value import last_value
@@ -89,21 +119,6 @@ class Reader:
             raise bad
         self.notes.append(f"the view '{bad.path}' is damaged ({bad.reason}); the journal has it")
         return value if isinstance(value, dict) else None
-
-
-class _Nothing(Reader):
-    """What there is to see of a store that was never made."""
-
-    def __init__(self) -> None:
-        super().__init__("", Position())
-
-    def read(self, path: str) -> Record | None:
-        """Return nothing."""
-        return None
-
-    def names(self, folder: str) -> list[str]:
-        """Return nothing."""
-        return []
 
 
 def open_reader(store: Store | None, *, limit_s: float = READ_LIMIT_S) -> Reader:
@@ -117,10 +132,10 @@ def open_reader(store: Store | None, *, limit_s: float = READ_LIMIT_S) -> Reader
         StateError: the journal is damaged where it has not been taken in yet.
     """
     if store is None:
-        return _Nothing()
+        return Reader(None, Position())
     place = _place_if_fresh(store)
     if place is not None:
-        return Reader(store.home, place)
+        return Reader(store, place)
     try:
         return _healed(store, limit_s)
     except (LockTimeout, OSError) as error:
@@ -131,37 +146,38 @@ def open_reader(store: Store | None, *, limit_s: float = READ_LIMIT_S) -> Reader
 def _place_if_fresh(store: Store) -> Position | None:
     """Return how far the views are, None when they are behind, or may be."""
     applied = read_applied(f"{store.home}/journal/applied")
-    if applied is None or applied.behind or store.boot in ("-", "") or applied.boot != store.boot:
+    if applied is None or applied.behind or store.boot == "-" or applied.boot != store.boot:
         return None
     place = applied.position
+    is_fresh = _size_of(store.home, place) == place.size and store.journal.holds(place)
+    return place if is_fresh else None
+
+
+def _size_of(home: str, place: Position) -> int:
     try:
-        found = os.stat(f"{store.home}/journal/{place.segment}", follow_symlinks=False)
-        size = found.st_size
+        return os.stat(f"{home}/journal/{place.segment}", follow_symlinks=False).st_size
     except FileNotFoundError:
-        size = 0
-    return place if size == place.size and store.journal.holds(place) else None
+        return 0
 
 
 def _healed(store: Store, limit_s: float) -> Reader:
     with store.locked(limit_s):
         store.journal.sync()
         store.flush()
-        return Reader(store.home, store.journal.place, dict(store.overlay))
+        return Reader(store, store.journal.place, dict(store.overlay))
 
 
 def _overlaid(store: Store, error: LockTimeout | OSError) -> Reader:
     place, overlay = read_on(store.home, *_start(store))
-    reader = Reader(store.home, place, overlay)
-    why = lock.holder(f"{store.home}/lock") if isinstance(error, LockTimeout) else ""
-    words = f"the store lock is not free{why}" if isinstance(error, LockTimeout) else _words(error)
-    reader.notes.append(f"the views could not be brought up to date: {words}")
-    reader.notes.append(f"this is as of line {place.seq}")
+    reader = Reader(store, place, overlay)
+    if isinstance(error, LockTimeout):
+        why = f"the store lock is not free{lock.holder(f'{store.home}/lock')}"
+    else:
+        why = error.strerror or str(error)
+        why = why[:1].lower() + why[1:]
+    reader.notes.append(f"the views could not be brought up to date: {why}")
+    reader.notes.append(f"this is as of line {place.seq} of the journal")
     return reader
-
-
-def _words(error: OSError) -> str:
-    text = error.strerror or str(error)
-    return text[:1].lower() + text[1:]
 
 
 def _start(store: Store) -> tuple[Position, Views]:
@@ -180,7 +196,10 @@ def _start(store: Store) -> tuple[Position, Views]:
 
 
 def read_on(home: str, place: Position, overlay: dict[str, Value]) -> tuple[Position, Views]:
-    """Return the end of the journal, and what its lines from `place` on set; no lock is needed.
+    """Return the end of the journal, and `overlay` with what the lines from `place` on set.
+
+    Needs no lock and changes nothing: a torn end, which may be a line that is being written,
+    is left alone.
 
     Raises:
         StateError: there is damage on the way.
@@ -189,11 +208,9 @@ def read_on(home: str, place: Position, overlay: dict[str, Value]) -> tuple[Posi
     from cuectl.store.tail import read_tail
 
     while True:
-        data = _segment_from(home, place)
-        tail = read_tail(data, place.seq, place.sum)
+        tail = read_tail(_segment_from(home, place), place.seq, place.sum)
         if tail.damaged:
-            hint = "see: cuectl fsck"
-            raise StateError(f"'{place.segment}': {tail.damaged}", hint=hint)
+            raise StateError(f"'{place.segment}': {tail.damaged}", hint="see: cuectl fsck")
         for line in tail.lines:
             overlay.update(line.get("set", {}))
         if not tail.lines:

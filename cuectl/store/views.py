@@ -84,9 +84,12 @@ def apply(home: str, views: Views, *, anew: bool = False) -> list[str]:
     for path, value in views.items():
         if value is not None and not _put(home, path, value, spare, write):
             behind.append(path)
+    buckets: set[str] = set()
     for path, value in views.items():
-        if value is None and not _drop(home, path):
+        if value is None and not _drop(home, path, buckets):
             behind.append(path)
+    for bucket in buckets:
+        _drop_empty_bucket(bucket)
     return behind
 
 
@@ -128,7 +131,7 @@ def _put_marker(home: str, target: str, spare: list[str]) -> None:
     files.touch_new(target)
 
 
-def _drop(home: str, path: str) -> bool:
+def _drop(home: str, path: str, buckets: set[str]) -> bool:
     check_path(path)
     target = f"{home}/{path}"
     try:
@@ -136,11 +139,11 @@ def _drop(home: str, path: str) -> bool:
     except OSError:
         return False
     if path.startswith("due/"):
-        _drop_empty_buckets(os.path.dirname(target))
+        buckets.add(target.rpartition("/")[0])
     return True
 
 
-def _drop_empty_buckets(minute: str) -> None:
+def _drop_empty_bucket(minute: str) -> None:
     for directory in (minute, os.path.dirname(minute)):
         try:
             os.rmdir(directory)

@@ -89,7 +89,7 @@ def test_bash_completes_commands_options_and_values(cuectl: Cuectl) -> None:
     assert "--home" in completed(cuectl, "cuectl version --h")
     assert completed(cuectl, "cuectl completion z") == ["zsh"]
     assert completed(cuectl, "cuectl help exit") == ["exit-codes"]
-    assert completed(cuectl, "cuectl nothing ") == []
+    assert completed(cuectl, "cuectl version --color a") == ["auto", "always"]
 
 
 def test_help_without_a_topic_is_the_help_of_the_program(cuectl: Cuectl) -> None:

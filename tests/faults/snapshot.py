@@ -59,7 +59,7 @@ class Snapshot:
 
     def write(self, root: Path) -> None:
         """Make `root` hold exactly this tree; whatever is there is removed first."""
-        remove_tree(root)
+        _remove_tree(root)
         written: dict[int, str] = {}
         for relative in sorted(self.nodes):
             node = self.nodes[relative]
@@ -96,14 +96,13 @@ class Snapshot:
         return total.hexdigest()
 
 
-def remove_tree(root: Path) -> None:
+def _remove_tree(root: Path) -> None:
     """Remove a tree whatever its modes; nothing to remove is fine."""
     if not root.exists():
         return
+    os.chmod(root, 0o700)
     for directory, names, _ in os.walk(root):
-        os.chmod(directory, 0o700)
-        for name in names:
-            path = os.path.join(directory, name)
+        for path in (os.path.join(directory, name) for name in names):
             if not os.path.islink(path):
                 os.chmod(path, 0o700)
     shutil.rmtree(root)

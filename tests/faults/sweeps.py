@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import random
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from .operations import CRASH_KINDS, FAIL_KINDS, Kind, Op
 from .plans import SHORTABLE, Crash, Fail, Plan, plausible
 from .power import PowerState, power_states
 from .runs import How, Result, run_traced
-from .snapshot import Snapshot, remove_tree
+from .snapshot import Snapshot
 
 if TYPE_CHECKING:
     from .durability import Model
@@ -153,8 +152,8 @@ def sweep(
     """Repeat one command from the same state, with one fault each time, and check the end.
 
     Args:
-        prepare: builds the state in an empty directory; called once. The state is copied back
-            to the same path before each point, with its times, so that paths in it stay true.
+        prepare: builds the state in an empty directory; called once. The state is put back
+            at the same path before each point, with its times, so that paths in it stay true.
         argv_for: the command for that directory.
         check: looks at the directory after the fault and recovers as it likes; what it returns
             are problems. Whatever still runs for the directory is killed after it.
@@ -267,17 +266,15 @@ class _Stage:
     """A prepared state that can be put back at the same path as often as needed."""
 
     def __init__(self, work: Path, prepare: Prepare) -> None:
-        self._template = work / "template"
         self._root = Path(os.path.realpath(work)) / "state"
         self._root.mkdir(parents=True)
         prepare(self._root)
         kill_leftovers(self._root)
-        self._root.rename(self._template)
+        self._prepared = Snapshot.of(self._root)
 
     def reset(self) -> Path:
         """Put the prepared state back and return its root."""
-        remove_tree(self._root)
-        shutil.copytree(self._template, self._root, symlinks=True)
+        self._prepared.write(self._root)
         return self._root
 
     def clear(self) -> None:

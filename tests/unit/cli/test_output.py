@@ -35,7 +35,7 @@ def test_people_read_an_aligned_table_in_which_controls_are_shown() -> None:
     sink.records(RECORDS, COLUMNS)
 
     assert out.getvalue() == (
-        "NAME            RUNS  LAST RUN\nbackup              12  -\na\\x1b[2J\\tb\\nc     3  x\n"
+        "NAME            RUNS  LAST RUN\nbackup            12  -\na\\x1b[2J\\tb\\nc     3  x\n"
     )
 
 

@@ -183,6 +183,20 @@ def test_asked_from_within_the_repeated_hour_a_fixed_time_does_not_come_again() 
         assert shown(found[0], LONDON) == "25 02:45+0000"
 
 
+def test_a_change_that_goes_back_to_the_day_before_brings_that_day_again() -> None:
+    # At 00:01 on 7 November 2010 the clocks of Newfoundland went back to 23:01.
+    midnight = int(datetime(2010, 11, 7, tzinfo=ZoneInfo("America/St_Johns")).timestamp()) * 1000
+    expression = parse_cron("*/20 * 6 11 *")
+
+    found = next_fires(expression, "America/St_Johns", midnight, 3)
+
+    assert [shown(at_ms, "America/St_Johns") for at_ms in found[:2]] == [
+        "06 23:20-0330",
+        "06 23:40-0330",
+    ]
+    assert found[2] > midnight + 300 * 86_400_000
+
+
 def test_no_fires_are_asked_for() -> None:
     assert next_fires(parse_cron("* * * * *"), "UTC", 0, 0) == []
 

@@ -16,7 +16,6 @@ from cuectl.model.definitions import (
     QueueDefinition,
     Settings,
     SubscriptionDefinition,
-    find_agent,
 )
 from cuectl.model.policy import CatchUp, Overlap, Policy
 
@@ -24,9 +23,7 @@ FULL = Definitions(
     settings=Settings(max_parallel=4, given=("max_parallel",)),
     secrets=("TOKEN",),
     handlers={
-        "a": Handler(
-            name="a", argv=("x", "y"), env={"A": "1"}, cwd="/srv", timeout_s=60, retries=0
-        ),
+        "a": Handler(name="a", argv=("x", "y"), env={"A": "1"}, cwd="/srv", timeout_s=60),
         "b": Handler(name="b", shell="x | y", cwd="~", payload_file=True),
     },
     agents={"c": AgentDefinition(name="c", driver="claude", cwd="/srv", id="1f", args=("-v",))},
@@ -76,7 +73,6 @@ def test_what_has_its_default_is_left_out() -> None:
         "timeout_s": 60,
         "env": {"A": "1"},
         "cwd": "/srv",
-        "retries": 0,
     }
     assert to_record(FULL)["subscriptions"]["e"] == {
         "event": "app.startup",
@@ -96,12 +92,6 @@ def test_members_of_a_later_version_are_not_looked_at() -> None:
 def test_what_is_no_record_is_refused(record: dict[str, object]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
         from_record(record)
-
-
-def test_an_agent_is_found_by_name_and_by_id() -> None:
-    assert find_agent(FULL, "c") is FULL.agents["c"]
-    assert find_agent(FULL, "1f") is FULL.agents["c"]
-    assert find_agent(FULL, "x") is None
 
 
 def test_reading_records_imports_nothing_heavy() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
@@ -172,7 +173,7 @@ def test_loading_raises_the_first_error() -> None:
 
     assert caught.value.message == "cue.yaml:2:15: unknown key 'tmieout' in handler 'a'"
     assert caught.value.hint == (
-        "did you mean 'timeout'? keys: cmd cwd env payload_file retries shell timeout"
+        "did you mean 'timeout'? keys: cmd cwd env payload_file shell timeout"
     )
     assert (caught.value.line, caught.value.column) == (2, 15)
 
@@ -229,6 +230,23 @@ handlers:
 
     assert (handlers["two"].shell, handlers["two"].timeout_s) == ("y", 60)
     assert handlers["three"].env == {"A": "x"}
+
+
+def test_a_long_name_is_kept_whole_and_shown_short() -> None:
+    name = "a  " + "b" * 97
+
+    assert load(f"handlers: {{'{name}': x}}\n").handlers[name].name == name
+    assert errors(f"handlers: {{'{name}': ''}}\n") == [
+        f"1:{len(name) + 16}: 'cmd' in handler 'a {'b' * 57}…' is empty"
+    ]
+
+
+def test_a_file_full_of_slips_is_answered_soon() -> None:
+    text = "".join(f"handlrs{number}: x\n" for number in range(10_000))
+    before = time.process_time()
+
+    assert len(errors(text)) == 10_000
+    assert time.process_time() - before < 5
 
 
 def test_names_defined_elsewhere_are_known() -> None:

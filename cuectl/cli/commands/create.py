@@ -1,0 +1,114 @@
+"""`cuectl create`: make a cue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cuectl.cli.cue_options import POLICY_OPTIONS, SCHEDULE_OPTIONS, WORK_OPTIONS
+from cuectl.cli.options import Command, Option
+from cuectl.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from cuectl.cli.call import Call
+    from cuectl.engine.cue_drafts import Drafted
+
+
+def run(call: Call, *, transport: str | None, url: str | None, **values: Any) -> int | None:
+    """Make the cue and say when it fires next."""
+    from cuectl.cli.cue_options import draft_of
+    from cuectl.engine.cue_drafts import create_cue
+
+    if transport == "webhook" or url is not None:
+        hint = "leave out --transport and --url: cuectl runs the work on this machine"
+        raise UsageError("webhook cues are not there yet", hint=hint)
+    _refuse_nothing(values)
+    draft = draft_of(values, cwd=_directory(values), cleared=frozenset())
+    made = create_cue(call.runtime, draft)
+    report(call, made, payload=draft.payload)
+    return None
+
+
+def _refuse_nothing(values: dict[str, Any]) -> None:
+    work = ("argv", "shell", "task", "payload", "payload_file")
+    if all(values[name] is None for name in work):
+        hint = "name a handler (--task NAME), or put the command last: -- ./backup.sh"
+        raise UsageError("expected something to run", hint=hint)
+
+
+def _directory(values: dict[str, Any]) -> str | None:
+    if values["argv"] is None and values["shell"] is None:
+        return None
+    import os
+
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise UsageError("the current directory is gone", hint="give --cwd DIR") from error
+
+
+def report(call: Call, made: Drafted, payload: dict[str, Any] | None) -> None:
+    """Print a cue that was made or changed, and what its user should know now."""
+    from cuectl.cli.cue_lines import next_line
+    from cuectl.model.cue_view import cue_view
+
+    cue, out = made.cue, call.out
+    lines = [f"{cue.id}  {cue.name}"]
+    if not out.quiet:
+        lines.append(next_line(call, cue, made.state, call.runtime.now()))
+    out.record(cue_view(cue, made.state, payload if cue.payload_ref else None), lines)
+    if not made.known_task:
+        hint = "define it under 'handlers' in ~/.cue/cue.yaml, or start a worker that has it"
+        out.warn(f"nobody here knows the task '{cue.target['task']}' yet", hint=hint)
+    if made.state.next_at is not None:
+        _tell_of_the_scheduler(call)
+
+
+def _tell_of_the_scheduler(call: Call) -> None:
+    """Say that nothing runs what is due, where somebody watches."""
+    from cuectl.engine.cue_drafts import scheduler_seen
+
+    if not call.out.stderr.isatty() or scheduler_seen(call.runtime):
+        return
+    import shutil
+    import sys
+
+    program = shutil.which(sys.argv[0]) or "cuectl"
+    call.out.tell("note: no pass has run in the last five minutes; a line for your crontab:")
+    call.out.tell(f"* * * * * {program} run-due")
+
+
+command = Command(
+    name="create",
+    summary="Create a cue from --cron, --at, --every or --in",
+    description="""
+        Makes a cue: when it fires, what it runs, and how sure you must be that it worked.
+        At most one of --cron, --at, --every and --in says when; without one the cue is started
+        by hand (cuectl fire) only.
+
+        What runs is a handler (--task NAME, or the 'task' in the payload), the command behind
+        '--', which needs no shell, or a command line for sh (--shell). A command runs in the
+        directory in which the cue was made, unless --cwd names another one; PATH and the other
+        variables are those of the pass.
+
+        Prints the id of the cue, and when it fires next.
+    """,
+    options=(
+        Option(
+            name="--name", metavar="NAME", help="Its name; by default after what it runs"
+        ),
+        *SCHEDULE_OPTIONS,
+        Option(
+            name="--transport",
+            metavar="HOW",
+            choices=("worker", "webhook"),
+            help="How the work is reached: worker runs it on this machine",
+        ),
+        Option(name="--url", metavar="URL", help="Address for --transport webhook; not there yet"),
+        *WORK_OPTIONS,
+        *POLICY_OPTIONS,
+        Option(name="--description", metavar="TEXT", help="What it is for"),
+    ),
+    argv="Command to run, without a shell",
+    see_also=("cuectl-next(1)", "cuectl-update(1)", "cuectl-chain(1)", "cuectl-run-due(1)"),
+    run=run,
+)

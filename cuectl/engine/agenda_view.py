@@ -1,0 +1,83 @@
+"""What the agenda says to a person: the next thing to run, and what should have run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cuectl.store.agenda import due_markers, next_marker_at
+from cuectl.store.views import BadView
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuectl.engine.view_source import ViewSource
+    from cuectl.store.agenda import Marker
+
+OVERDUE_MS = 300_000
+_LOOK_AHEAD = 100
+# Occurrences of cues, pending executions, retries: what a pass starts something for.
+_WORK = frozenset("cer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agenda:
+    """The agenda now.
+
+    Attributes:
+        next_at, next_name: the earliest time in the future at which something starts, and
+            the cue or execution.
+        overdue: how many cues should have started something more than five minutes ago.
+        overdue_since: since when the first of them should have.
+    """
+
+    next_at: int | None = None
+    next_name: str | None = None
+    overdue: int = 0
+    overdue_since: int | None = None
+
+
+def look_at_agenda(source: ViewSource, home: str, now: int) -> Agenda:
+    """Return what the agenda says."""
+    late = [one for one in due_markers(home, now - OVERDUE_MS) if one.kind == "c"]
+    late = [one for one in late if _stands(source, one)]
+    marker = _next_work(home, now)
+    return Agenda(
+        next_at=marker.at if marker else None,
+        next_name=_name(source, marker) if marker else None,
+        overdue=len(late),
+        overdue_since=late[0].at if late else None,
+    )
+
+
+def _next_work(home: str, now: int) -> Marker | None:
+    at = next_marker_at(home, now)
+    for _ in range(_LOOK_AHEAD):
+        if at is None:
+            return None
+        there = [one for one in due_markers(home, at) if one.at == at and one.kind in _WORK]
+        if there:
+            return there[0]
+        at = next_marker_at(home, at)
+    return None
+
+
+def _stands(source: ViewSource, marker: Marker) -> bool:
+    """Tell whether a cue stands behind a marker that plans it for about then."""
+    try:
+        state = source.read(f"cues/{marker.id}.s.json")
+    except BadView:
+        return True
+    if state is None or state.get("next_at") is None or state.get("status") != "active":
+        return False
+    return int(state["next_at"]) <= marker.at
+
+
+def _name(source: ViewSource, marker: Marker) -> str:
+    folders = ("cues",) if marker.kind == "c" else ("waiting", "open")
+    for folder in folders:
+        try:
+            record = source.read(f"{folder}/{marker.id}.json")
+        except BadView:
+            continue
+        if record is not None:
+            return str(record.get("cue_name") or record.get("name") or marker.id)
+    return marker.id

@@ -1,0 +1,71 @@
+"""Whether anything calls `run-due` at all: the one thing that no pass can tell.
+
+Every pass leaves its time as that of `last-pass`, the idle one too.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from cuectl.store import passes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LATE_MS = 300_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerHealth:
+    """When passes were seen.
+
+    Attributes:
+        last_pass_at: when the last one began or ended; None when there never was one.
+        running: how many are at work now.
+    """
+
+    last_pass_at: int | None
+    running: int = 0
+
+    def age_ms(self, now: int) -> int | None:
+        """Return how long ago the last pass was; a clock that was set back makes it 0."""
+        return None if self.last_pass_at is None else max(0, now - self.last_pass_at)
+
+    def is_late(self, now: int, limit_ms: int = LATE_MS) -> bool:
+        """Tell whether no pass was seen for longer than `limit_ms`."""
+        age = self.age_ms(now)
+        return age is None or age > limit_ms
+
+
+def scheduler_health(home: str) -> SchedulerHealth:
+    """Return when passes were seen in a state directory."""
+    alive = [one for one in passes.pass_ids(home) if passes.is_alive(home, one)]
+    seen = [_began_at(one) for one in alive]
+    try:
+        found = os.stat(f"{home}/last-pass", follow_symlinks=False)
+        seen.append(found.st_mtime_ns // 1_000_000)
+    except FileNotFoundError:
+        pass
+    times = [at for at in seen if at is not None]
+    return SchedulerHealth(last_pass_at=max(times, default=None), running=len(alive))
+
+
+def _began_at(pass_id: str) -> int | None:
+    """Return the time in the id of a pass: `<ms>-<pid>-<slots>`."""
+    text = pass_id.partition("-")[0]
+    return int(text) if text.isdigit() else None
+
+
+def crontab_line(home: str, environment: Mapping[str, str]) -> str:
+    """Return the line for `crontab -e`, with absolute paths, as cron knows nothing of ours."""
+    from shlex import quote
+
+    from cuectl.engine.own_process import installed_program
+
+    words = [quote(installed_program(environment) or "cuectl"), "run-due"]
+    if home != os.path.join(os.path.expanduser("~"), ".cue"):
+        words.insert(0, f"CUECTL_HOME={quote(home)}")
+    # cron takes a plain '%' for the end of the line.
+    return "* * * * * " + " ".join(words).replace("%", "\\%")
