@@ -28,6 +28,9 @@ def _run(words: list[str]) -> int:
         home = idle.home_of(words)
         if home is not None and idle.is_idle(home):
             return 0
+    from cuectl.cli import deferred_inspect
+
+    deferred_inspect.defer()
     from cuectl.cli import frame
 
     return frame.run(words)
@@ -96,8 +99,12 @@ def _open_missing_streams() -> None:
         os.set_inheritable(number, True)
     os.close(number)
     if sys.stdin is None:
-        sys.stdin = open(0, encoding="utf-8", errors="surrogateescape", closefd=False)
+        sys.stdin = _stream(0, "r", "surrogateescape")
     if sys.stdout is None:
-        sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+        sys.stdout = _stream(1, "w", "backslashreplace")
     if sys.stderr is None:
-        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+        sys.stderr = _stream(2, "w", "backslashreplace")
+
+
+def _stream(number: int, mode: str, errors: str):  # type: ignore[no-untyped-def]
+    return open(number, mode, encoding="utf-8", errors=errors, closefd=False)

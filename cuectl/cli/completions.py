@@ -95,12 +95,29 @@ def _alerts() -> Found:
         yield name.removesuffix(".json"), str(record.get("message", ""))
 
 
+def _tasks() -> Found:
+    """Names of handlers."""
+    from cuectl.engine.definitions_in_force import definitions
+
+    return ((name, "") for name in sorted(definitions(_reader()).definitions.handlers))
+
+
+def _sinks() -> Found:
+    """Names of alert sinks."""
+    from cuectl.engine.definitions_in_force import definitions
+
+    found = definitions(_reader()).alerts
+    return ((name, found[name].kind) for name in sorted(found))
+
+
 _MOST = 1_000
 
 KINDS: dict[str, Callable[[], Found]] = {
     "alert": _alerts,
     "cue": _cues,
     "execution": _executions,
+    "sink": _sinks,
+    "task": _tasks,
     "topic": _topics,
     "zone": _zones,
 }

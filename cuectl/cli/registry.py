@@ -19,7 +19,8 @@ CARE = "Set up and care"
 
 SECTIONS = (SCHEDULE, RUN, INSIDE, LOOK, DEFINE, CARE)
 
-# name as typed: (module under cuectl.cli.commands, section, summary)
+# name as typed: (module under cuectl.cli.commands, section, summary); without a section it is
+# nothing that people call, and not listed.
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "create": ("create", SCHEDULE, "Create a cue from --cron, --at, --every or --in"),
     "run-due": ("run_due", RUN, "Run everything that is due, once; what cron calls"),
@@ -29,14 +30,23 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "cancel": ("cancel", RUN, "End executions before their time"),
     "retry": ("retry", RUN, "Run a settled execution again"),
     "verify": ("verify", RUN, "Accept or reject the outcome of an execution"),
+    "chain": ("chain", INSIDE, "Schedule the next step"),
     "report": ("report", INSIDE, "Report the outcome and its evidence"),
+    "status": ("status", LOOK, "Show whether all is well: scheduler, runs, failures, alerts"),
+    "alerts list": ("alerts.list", LOOK, "List what somebody should know"),
+    "alerts ack": ("alerts.ack", LOOK, "Note that somebody has seen to an alert"),
+    "alerts test": ("alerts.test", LOOK, "Send a test alert to a sink"),
+    # No section: passes start it, so the list of commands leaves it out.
+    "deliver": ("deliver", "", "Deliver the alerts that are due"),
     "completion": ("completion", CARE, "Print the completion script of a shell"),
     "help": ("help", CARE, "Show the manual of a command or topic"),
     "version": ("version", CARE, "Show versions and paths"),
 }
 
 # Words that stand before other commands and do nothing themselves.
-GROUPS: dict[str, tuple[str, str]] = {}
+GROUPS: dict[str, tuple[str, str]] = {
+    "alerts": (LOOK, "List alerts, acknowledge them, test a sink"),
+}
 
 
 def load(name: str) -> Command:
@@ -63,11 +73,11 @@ def find(words: list[str]) -> tuple[str, int]:
 
 
 def top_level() -> dict[str, tuple[str, str]]:
-    """Return what may follow `cuectl`: word to section and summary."""
+    """Return what people may type after `cuectl`: word to section and summary."""
     words = {
         name: (section, summary)
         for name, (_, section, summary) in COMMANDS.items()
-        if " " not in name
+        if section and " " not in name
     }
     return words | GROUPS
 

@@ -36,6 +36,7 @@ class AlertType(StrEnum):
     VIEW_QUARANTINED = "view_quarantined"
     JOURNAL_DAMAGED = "journal_damaged"
     DELIVERY_FAILED = "delivery_failed"
+    TEST = "test"
 
 
 class Severity(StrEnum):

@@ -15,7 +15,13 @@ from cuectl.store.definition_alerts import read_sink
 from cuectl.store.definition_cues import read_cue
 from cuectl.store.definition_fields import Fields
 from cuectl.store.definition_handlers import read_handler
-from cuectl.store.definition_problems import Findings, Level, Problem
+from cuectl.store.definition_problems import (
+    MOST_ERRORS,
+    Findings,
+    Level,
+    Problem,
+    TooManyErrors,
+)
 from cuectl.store.definition_references import check_references
 from cuectl.store.definition_settings import read_secrets, read_settings, read_workflows
 from cuectl.store.definition_subscriptions import Who, read_subscription
@@ -85,9 +91,13 @@ def check_definitions(
         findings.invalid(error)
         return None, findings.problems
     directory = os.path.dirname(os.path.abspath(path))
-    definitions = _read(root, directory, elsewhere or Definitions(), findings)
-    check_references(root, definitions, elsewhere, findings)
-    _note_misleading(root, findings)
+    try:
+        definitions = _read(root, directory, elsewhere or Definitions(), findings)
+        check_references(root, definitions, elsewhere, findings)
+        _note_misleading(root, findings)
+    except TooManyErrors:
+        findings.note(root, f"only the first {MOST_ERRORS} errors that were found are shown")
+        return None, findings.in_order()
     if findings.has_errors:
         return None, findings.in_order()
     return with_own_defaults(definitions), findings.in_order()

@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from cuectl.store.yaml_nodes import Node
 
 
+MOST_ERRORS = 500
 # Looking for what is near takes a millisecond, and a file may hold 100,000 slips.
 _MOST_SUGGESTIONS = 50
+
+
+class TooManyErrors(Exception):
+    """Nobody reads more; the rest of the file is not looked at."""
 
 
 class Level(StrEnum):
@@ -55,6 +60,7 @@ class Findings:
     """The findings so far; checks add to it and go on."""
 
     problems: list[Problem] = field(default_factory=list)
+    _errors: int = 0
     _suggestions: int = _MOST_SUGGESTIONS
 
     def nearest(self, word: str, known: Iterable[str]) -> str | None:
@@ -108,6 +114,10 @@ class Findings:
         return sorted(unique, key=lambda problem: (problem.line, problem.column))
 
     def _add(self, node: Node, level: Level, message: str, hint: str | None) -> None:
+        if level is Level.ERROR:
+            self._errors += 1
+            if self._errors > MOST_ERRORS:
+                raise TooManyErrors
         self.problems.append(
             Problem(
                 path=node.path,

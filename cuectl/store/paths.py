@@ -53,6 +53,11 @@ def chain_key(parent: str, key: str) -> str:
     return f"keys/chain.{parent}.{_digest(key)}.json"
 
 
+def chain_root_key(root: str) -> str:
+    """Return the view that says when a chain has made its newest cues."""
+    return f"keys/root.{root}.json"
+
+
 def _digest(text: str) -> str:
     import hashlib
 

@@ -93,9 +93,7 @@ command = Command(
         Prints the id of the cue, and when it fires next.
     """,
     options=(
-        Option(
-            name="--name", metavar="NAME", help="Its name; by default after what it runs"
-        ),
+        Option(name="--name", metavar="NAME", help="Its name; by default after what it runs"),
         *SCHEDULE_OPTIONS,
         Option(
             name="--transport",

@@ -29,7 +29,7 @@ def run(
     from cuectl.model.errors import NotFound
 
     runtime = call.runtime
-    override = _payload(call, payload)
+    override = _payload(payload)
     if merge and override is None:
         raise UsageError("'--merge' goes with '--payload'")
     if runtime.existing_store is None:
@@ -44,11 +44,11 @@ def run(
     if wait:
         return wait_here(call, execution, timeout)
     line = f"{execution.id}  {cue.name}  {_when(call, execution, now)}"
-    call.out.record(public(execution), [line])
+    call.out.record(public(call, execution), [line])
     return None
 
 
-def _payload(call: Call, text: str | None) -> dict[str, object] | None:
+def _payload(text: str | None) -> dict[str, object] | None:
     if text is None:
         return None
     from cuectl.cli.payload_option import read_payload
@@ -69,11 +69,12 @@ def _when(call: Call, execution: Execution, now: int) -> str:
     return "due now; the next pass runs it" if due_at <= now else call.out.when(due_at, now)
 
 
-def public(execution: Execution) -> dict[str, object]:
+def public(call: Call, execution: Execution) -> dict[str, object]:
     """Return the public form of an execution."""
-    from cuectl.model.execution_view import execution_view
+    from cuectl.engine.executions import public as public_form
+    from cuectl.store.reading import open_reader
 
-    return execution_view(execution.to_record())
+    return public_form(open_reader(call.runtime.existing_store), execution.to_record())
 
 
 def wait_here(call: Call, execution: Execution, timeout: float | None) -> int:
@@ -94,7 +95,7 @@ def show_end(call: Call, done: Execution) -> None:
         words.append(done.outcome_state)
     if done.reason:
         words.append(f"({done.reason})")
-    call.out.record(public(done), ["  ".join(words)])
+    call.out.record(public(call, done), ["  ".join(words)])
 
 
 command = Command(

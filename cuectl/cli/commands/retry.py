@@ -25,7 +25,7 @@ def run(call: Call, *, execution: str, wait: bool, timeout: float | None) -> int
     if wait:
         return wait_here(call, fresh, timeout)
     line = f"{fresh.id}  {fresh.cue_name}  due now; the next pass runs it"
-    call.out.record(public(fresh), [line])
+    call.out.record(public(call, fresh), [line])
     return None
 
 

@@ -16,7 +16,9 @@ def run(call: Call, *, execution: str, reject: bool, reason: str | None) -> int 
     from cuectl.engine.verify_command import verify_one
 
     judged = verify_one(call.runtime, execution, accept=not reject, reason=reason)
-    call.out.record(public(judged), [f"{judged.id}  {judged.cue_name}  {judged.outcome_state}"])
+    call.out.record(
+        public(call, judged), [f"{judged.id}  {judged.cue_name}  {judged.outcome_state}"]
+    )
     return None
 
 

@@ -22,7 +22,7 @@ def run(call: Call, *, execution: tuple[str, ...], timeout: float | None) -> int
     if len(ended) == 1:
         show_end(call, ended[0])
     elif call.settings.json:
-        call.out.records([public(one) for one in ended], [])
+        call.out.records([public(call, one) for one in ended], [])
     else:
         for one in ended:
             show_end(call, one)

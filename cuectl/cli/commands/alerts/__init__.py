@@ -1,0 +1,1 @@
+"""`cuectl alerts`: what somebody should know."""
