@@ -38,6 +38,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "alerts test": ("alerts.test", LOOK, "Send a test alert to a sink"),
     # No section: passes start it, so the list of commands leaves it out.
     "deliver": ("deliver", "", "Deliver the alerts that are due"),
+    "config list": (
+        "config.list",
+        CARE,
+        "List the settings in force and where each comes from",
+    ),
     "completion": ("completion", CARE, "Print the completion script of a shell"),
     "help": ("help", CARE, "Show the manual of a command or topic"),
     "version": ("version", CARE, "Show versions and paths"),
@@ -45,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 
 # Words that stand before other commands and do nothing themselves.
 GROUPS: dict[str, tuple[str, str]] = {
+    "config": (CARE, "Settings: list them with their origins"),
     "alerts": (LOOK, "List alerts, acknowledge them, test a sink"),
 }
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cuectl.engine.definitions_in_force import compiled, config_records
+from cuectl.engine.definitions_in_force import compiled
 from cuectl.engine.file_cues import FileCues, Making, stage_cues
+from cuectl.engine.known_definitions import config_records
 from cuectl.engine.payloads import keeper, would_keep
 from cuectl.model.apply_plan import ApplyPlan, plan_apply
 from cuectl.model.definition_files import combine, override, with_own_defaults
@@ -20,14 +21,8 @@ from cuectl.model.definitions import Definitions
 from cuectl.model.errors import NotFound, StateError
 from cuectl.model.instants import to_text
 from cuectl.store.definition_checks import load_definitions
-from cuectl.store.definition_sources import (
-    HOME_VIEW,
-    SourceFile,
-    home_path,
-    is_changed,
-    read_source,
-    view_of,
-)
+from cuectl.store.definition_sources import SourceFile, is_changed, read_source
+from cuectl.store.definition_views import HOME_VIEW, home_path, view_of
 from cuectl.store.lines import Event
 from cuectl.store.store import Transaction
 

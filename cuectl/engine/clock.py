@@ -29,7 +29,7 @@ class Clock:
 
     def now(self) -> int:
         """Return the instant, in milliseconds."""
-        return time.time_ns() // 1_000_000 + self.offset_ms  # noqa: TID251
+        return time.time_ns() // 1_000_000 + self.offset_ms
 
     def environment(self) -> dict[str, str]:
         """Return what a process started now needs to see the same time."""
@@ -50,7 +50,7 @@ def clock_from(environment: Mapping[str, str]) -> Clock:
     except ValueError:
         hint = "write it as 2026-11-21T02:00:00Z"
         raise UsageError(f"CUECTL_NOW '{text}' is not an RFC 3339 instant", hint=hint) from None
-    return Clock(offset_ms=start - time.time_ns() // 1_000_000, is_set=True)  # noqa: TID251
+    return Clock(offset_ms=start - time.time_ns() // 1_000_000, is_set=True)
 
 
 _BOOT_CLOCK: int = getattr(

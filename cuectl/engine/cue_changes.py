@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
-from cuectl.engine.agenda_ahead import jitter_of, look_ahead
+from cuectl.engine.agenda_ahead import look_ahead
+from cuectl.engine.cue_schedule import marker_of
 from cuectl.engine.cues import check_name_is_free, ids_of, planned_views
 from cuectl.engine.settle import Settling, finish
 from cuectl.model.cue import AT_REST, Cue, CueState, CueStatus
@@ -67,7 +68,7 @@ def _has_name(tx: Transaction, cue: Cue) -> bool:
 def _marker_gone(cue: Cue, state: CueState) -> Views:
     if state.next_at is None or state.status is not CueStatus.ACTIVE:
         return {}
-    return {paths.marker(state.next_at + jitter_of(cue), "c", cue.id): None}
+    return {marker_of(cue, state.next_at): None}
 
 
 def _replanned(old: Cue, new: Cue, state: CueState, now: int) -> Views:
@@ -75,7 +76,7 @@ def _replanned(old: Cue, new: Cue, state: CueState, now: int) -> Views:
         # Only the jitter has changed, and what is to come is to come as before.
         views: Views = {paths.state(new.id): state.to_record()}
         if state.next_at is not None and state.status is CueStatus.ACTIVE:
-            views[paths.marker(state.next_at + jitter_of(new), "c", new.id)] = True
+            views[marker_of(new, state.next_at)] = True
         return views
     views = planned_views(new, state, now)
     if old.trigger["type"] == "cron" and new.trigger["type"] != "cron":
@@ -143,7 +144,7 @@ def stage_resume(tx: Transaction, cue: Cue, state: CueState) -> Resumed:
     state = replace(state, status=CueStatus.COMPLETED if over and idle else CueStatus.ACTIVE)
     views: Views = {paths.state(cue.id): state.to_record()}
     if state.next_at is not None:
-        views[paths.marker(state.next_at + jitter_of(cue), "c", cue.id)] = True
+        views[marker_of(cue, state.next_at)] = True
     tx.stage(Event(type="cue.resumed", ids=ids_of(cue), set=views))
     return Resumed(changed=True, skipped=skipped, state=state)
 

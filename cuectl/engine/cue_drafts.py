@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cuectl.engine.cue_lookup import find_cue
 from cuectl.engine.cues import check_name_is_free, creation_event, free_name
-from cuectl.engine.definitions_in_force import definitions_now
+from cuectl.engine.known_definitions import known_definitions, knows_task
 from cuectl.engine.payloads import keeper
 from cuectl.model.cue import Cue, CueState, Origin, state_from_record
 from cuectl.model.cue_draft import CueDraft, changed_cue, name_from_work, new_cue
@@ -17,11 +17,11 @@ from cuectl.model.ids import cue_id
 from cuectl.store import paths
 
 if TYPE_CHECKING:
-    from cuectl.engine.definitions_in_force import InForce
     from cuectl.engine.runtime import Runtime
     from cuectl.store.store import Transaction
 
 _ID_BYTES = 10
+__all__ = ["Drafted", "create_cue", "knows_task", "scheduler_seen", "update_cue"]
 FROM_COMMAND_LINE = Origin(kind="cli")
 
 
@@ -51,8 +51,8 @@ def create_cue(runtime: Runtime, draft: CueDraft, origin: Origin = FROM_COMMAND_
         # A cue that can't be made must not leave a state directory behind.
         _cue_of(draft, runtime, runtime.zone, now, origin)
     with runtime.store.transaction(now) as tx:
-        in_force = definitions_now(tx, runtime.home)
-        zone = in_force.settings.timezone or runtime.zone
+        known = known_definitions(tx, runtime.home)
+        zone = known.timezone or runtime.zone
         cue = _cue_of(draft, runtime, zone, now, origin)
         if draft.name is None:
             cue = replace(cue, name=free_name(tx, cue.name))
@@ -60,7 +60,7 @@ def create_cue(runtime: Runtime, draft: CueDraft, origin: Origin = FROM_COMMAND_
         cue = _with_placed_payload(cue, runtime)
         tx.stage(creation_event(tx, cue, now))
         state = _state_of(tx, cue)
-    return Drafted(cue=cue, state=state, known_task=knows_task(cue, in_force))
+    return Drafted(cue=cue, state=state, known_task=knows_task(cue, known))
 
 
 def _cue_of(draft: CueDraft, runtime: Runtime, zone: str, now: int, origin: Origin) -> Cue:
@@ -92,8 +92,8 @@ def update_cue(runtime: Runtime, ref: str, draft: CueDraft) -> Drafted:
         raise NotFound(f"no cue named '{ref}'", hint="all names: cuectl list")
     with store.transaction(now) as tx:
         old, state = find_cue(tx, ref)
-        in_force = definitions_now(tx, runtime.home)
-        zone = in_force.settings.timezone or runtime.zone
+        known = known_definitions(tx, runtime.home)
+        zone = known.timezone or runtime.zone
         new = changed_cue(old, draft, now=now, zone=zone)
         if draft.name is not None:
             check_name_is_free(tx, draft.name, own_id=old.id)
@@ -101,14 +101,7 @@ def update_cue(runtime: Runtime, ref: str, draft: CueDraft) -> Drafted:
             new = _with_placed_payload(new, runtime)
         changed = stage_update(tx, old, state, new)
         state = _state_of(tx, new)
-    return Drafted(cue=new, state=state, known_task=knows_task(new, in_force), changed=changed)
-
-
-def knows_task(cue: Cue, in_force: InForce) -> bool:
-    """Tell whether the task of a cue has a handler here; True for a cue without a task."""
-    if cue.target["type"] != "task":
-        return True
-    return in_force.handler(cue.target["task"]) is not None
+    return Drafted(cue=new, state=state, known_task=knows_task(new, known), changed=changed)
 
 
 def scheduler_seen(runtime: Runtime, within_ms: int = 300_000) -> bool:

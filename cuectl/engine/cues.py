@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cuectl.engine.agenda_ahead import FIRES_AHEAD, first_fires, jitter_of
 from cuectl.engine.cue_lookup import read_cue
+from cuectl.engine.cue_schedule import coming_fires, marker_of
 from cuectl.model.cue import AT_REST, Cue, CueState, CueStatus
 from cuectl.model.errors import Conflict
-from cuectl.model.instants import from_text
 from cuectl.model.names import check_name
 from cuectl.store import paths
 from cuectl.store.lines import Event, Views
@@ -90,15 +89,8 @@ def planned_views(cue: Cue, state: CueState, now: int) -> Views:
     if cue.trigger["type"] == "cron":
         views[paths.fires(cue.id)] = {"fires": fires}
     if next_at is not None and status is CueStatus.ACTIVE:
-        views[paths.marker(next_at + jitter_of(cue), "c", cue.id)] = True
+        views[marker_of(cue, next_at)] = True
     return views
-
-
-def coming_fires(cue: Cue, now: int, count: int = FIRES_AHEAD) -> list[int]:
-    """Return the fires of a cue from now on; that of a one-shot even if it is just over."""
-    if cue.trigger["type"] == "at":
-        return [from_text(cue.trigger["at"])]
-    return first_fires(cue.trigger, now, count)
 
 
 def ids_of(cue: Cue) -> dict[str, str]:

@@ -10,13 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from cuectl.engine.known_definitions import config_records, own_file_is_new
 from cuectl.model.definition_files import override, with_own_defaults
 from cuectl.model.definition_records import from_record
 from cuectl.model.definitions import Definitions
 from cuectl.model.errors import InvalidFile, NotFound, StateError
-from cuectl.store import idle
-from cuectl.store.definition_sources import ABSENT, FOLDER, home_path
-from cuectl.store.views import BadView
+from cuectl.store.definition_views import home_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +24,16 @@ if TYPE_CHECKING:
     from cuectl.model.definitions import AgentDefinition, AlertSink, Handler, Settings
 
 Record = dict[str, Any]
+
+__all__ = [
+    "NOTHING",
+    "InForce",
+    "compiled",
+    "config_records",
+    "definitions",
+    "definitions_now",
+    "load_worker_file",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,24 +75,6 @@ class InForce:
 
 
 NOTHING = InForce()
-
-
-def config_records(source: ViewSource) -> list[Record]:
-    """Return what was taken over of each file, applied ones by path, the user's own last.
-
-    Raises:
-        StateError: a view is damaged.
-    """
-    records: list[Record] = []
-    for name in source.names(FOLDER):
-        try:
-            record = source.read(f"{FOLDER}/{name}")
-        except BadView as error:
-            message = f"the definitions in '{FOLDER}/{name}' are damaged"
-            raise StateError(message, hint="mend them: cuectl fsck --rebuild") from error
-        if record is not None:
-            records.append(record)
-    return sorted(records, key=lambda record: (record["kind"] == "home", record["path"]))
 
 
 def definitions(source: ViewSource) -> InForce:
@@ -136,8 +127,7 @@ def definitions_now(source: ViewSource, home: str) -> InForce:
     file changes nothing.
     """
     records = config_records(source)
-    seen = next((one["identity"] for one in records if one["kind"] == "home"), ABSENT)
-    if idle.identity(home_path(home)) in (ABSENT, seen):
+    if not own_file_is_new(records, home):
         return _in_force(records, None)
     from cuectl.store.definition_checks import load_definitions
     from cuectl.store.definition_sources import read_source

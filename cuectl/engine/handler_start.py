@@ -22,7 +22,7 @@ from cuectl.model.handler_text import (
 )
 from cuectl.model.instants import to_text
 from cuectl.model.start import Phase, Start
-from cuectl.store import payload_files, paths
+from cuectl.store import paths, payload_files
 
 if TYPE_CHECKING:
     from cuectl.engine.definitions_in_force import InForce

@@ -15,13 +15,8 @@ from cuectl.model.definition_records import to_record
 from cuectl.model.definitions import Definitions
 from cuectl.model.errors import Conflict, CuectlError, InvalidFile, NotFound
 from cuectl.store import idle
-from cuectl.store.definition_sources import (
-    ABSENT,
-    HOME_VIEW,
-    SourceFile,
-    home_path,
-    read_source,
-)
+from cuectl.store.definition_sources import SourceFile, read_source
+from cuectl.store.definition_views import ABSENT, HOME_VIEW, home_path
 
 if TYPE_CHECKING:
     from cuectl.engine.runtime import Runtime

@@ -173,8 +173,7 @@ def _drop(tx: Transaction, cue: Cue, state: CueState, decision: Drop, to: Settli
 
 
 def _plan_waiting(tx: Transaction, marker: Marker, plan: Planning, to: Settling) -> None:
-    record = tx.read(paths.waiting_execution(marker.id))
-    execution = execution_from_record(record) if record else None
+    execution = tx.decoded(paths.waiting_execution(marker.id), execution_from_record)
     if execution is None or execution.due_at != marker.at:
         plan.stale.append(marker)
         return

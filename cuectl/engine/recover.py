@@ -19,7 +19,6 @@ from cuectl.store import output, passes, paths
 from cuectl.store.passes import Spawned
 from cuectl.store.store import Store, Transaction
 
-
 _SLACK_S = 40.0
 
 
@@ -62,10 +61,9 @@ def look_at_open(
     recovery = Recovery()
     logs: dict[str, dict[str, Spawned] | None] = {}
     for name in sorted(tx.names("open")):
-        record = tx.read(f"open/{name}")
-        if record is None:
+        execution = tx.decoded(f"open/{name}", execution_from_record)
+        if execution is None:
             continue
-        execution = execution_from_record(record)
         seen(execution)
         if execution.status is ExecutionStatus.QUEUED:
             if may_claim(execution):

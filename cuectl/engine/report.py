@@ -16,7 +16,7 @@ from cuectl.engine import claim
 from cuectl.engine.settle import read_open
 from cuectl.model.errors import Conflict, NotFound, UsageError
 from cuectl.model.outcome_file import FILE_BYTES, merge_report
-from cuectl.store import output, outcome_writer, paths
+from cuectl.store import outcome_writer, output, paths
 
 if TYPE_CHECKING:
     from cuectl.engine.runtime import Runtime

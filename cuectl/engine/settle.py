@@ -58,16 +58,14 @@ class Settling:
 
 def read_open(tx: Transaction, execution_id: str) -> Execution | None:
     """Return an execution that is claimed, running or queued."""
-    record = tx.read(paths.open_execution(execution_id))
-    return execution_from_record(record) if record else None
+    return tx.decoded(paths.open_execution(execution_id), execution_from_record)
 
 
 def read_cue(tx: Transaction, cue_id: str) -> tuple[Cue, CueState] | None:
     """Return a cue and its state, None when it was deleted."""
-    record, state = tx.read(paths.cue(cue_id)), tx.read(paths.state(cue_id))
-    if record is None or state is None:
-        return None
-    return cue_from_record(record), state_from_record(state)
+    cue = tx.decoded(paths.cue(cue_id), cue_from_record)
+    state = tx.decoded(paths.state(cue_id), state_from_record) if cue else None
+    return (cue, state) if cue and state else None
 
 
 def settle(

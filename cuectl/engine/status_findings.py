@@ -127,5 +127,5 @@ def _results(report: StatusReport) -> Iterator[Finding]:
             names = ", ".join(f"{name} ({count})" for name, count in sorted(by_cue.items())[:5])
             more = f" and {len(by_cue) - 5} more cues" if len(by_cue) > 5 else ""
             message = f"{sum(by_cue.values())} {code} since {since}: {names}{more}"
-            hint = f"see: cuectl executions list --status {code} --since {since}"
+            hint = f"see: cuectl executions list --since {since}"
             yield Finding(level=Level.WARNING, code=code, message=message, hint=hint)

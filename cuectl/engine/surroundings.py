@@ -15,7 +15,6 @@ from cuectl.engine.settle import Settling
 from cuectl.model.masking import Masker
 from cuectl.store.env_file import read_env_file
 
-
 _LONGEST_LINE = 600
 
 

@@ -21,8 +21,7 @@ def plan_deadline(
     tx: Transaction, marker: Marker, context: Context, to: Settling, stale: list[Marker]
 ) -> None:
     """Settle an execution whose report did not come in time; read its outcome file once more."""
-    record = tx.read(paths.waiting_execution(marker.id))
-    execution = execution_from_record(record) if record else None
+    execution = tx.decoded(paths.waiting_execution(marker.id), execution_from_record)
     if execution is None or execution.report_until != marker.at:
         stale.append(marker)
         return

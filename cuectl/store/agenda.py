@@ -6,7 +6,6 @@ the number of cues. A marker is a hint, checked against the record behind it.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from cuectl.model.instants import HOUR, MINUTE

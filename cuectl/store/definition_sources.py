@@ -1,8 +1,4 @@
-"""Definition files as they lie on the disk, and what was taken over of each.
-
-The compiled form is a view, `config/home.json` for `~/.cue/cue.yaml` and one named by its
-path for every file that was applied, so that passes read JSON and no YAML.
-"""
+"""Definition files as they lie on the disk."""
 
 from __future__ import annotations
 
@@ -13,12 +9,12 @@ from typing import Any
 
 from cuectl.model.errors import InvalidFile, NotFound
 from cuectl.store import files
+from cuectl.store.definition_views import HOME_VIEW, home_path
 from cuectl.store.idle import identity
 
+__all__ = ["HOME_VIEW", "SourceFile", "home_path", "is_changed", "read_source"]
+
 LARGEST = 1_048_576 + 3
-HOME_VIEW = "config/home.json"
-FOLDER = "config"
-ABSENT = "-"
 
 Record = dict[str, Any]
 
@@ -40,18 +36,6 @@ class SourceFile:
     sha256: str
     identity: str
     mtime_ms: int
-
-
-def home_path(home: str) -> str:
-    """Return where the user's own definitions are."""
-    return f"{home}/cue.yaml"
-
-
-def view_of(path: str) -> str:
-    """Return the view of an applied file, which is known by its absolute path."""
-    import hashlib
-
-    return f"{FOLDER}/{hashlib.sha256(os.fsencode(path)).hexdigest()[:24]}.json"
 
 
 def read_source(path: str) -> SourceFile:

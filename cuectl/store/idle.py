@@ -44,7 +44,7 @@ def _next_line(home: str) -> list[str] | None:
 
 
 def _holds(home: str, words: list[str]) -> bool:
-    now_ns = time.time_ns()  # noqa: TID251
+    now_ns = time.time_ns()
     try:
         inside = int(words[1]) * 1_000_000 <= now_ns < int(words[2]) * 1_000_000
         heartbeat = os.stat(f"{home}/last-pass", follow_symlinks=False)
@@ -102,7 +102,7 @@ def write_line(home: str, since: int, until: int, segment: str) -> str | None:
     definitions = f"{home}/cue.yaml"
     boot = boot_id()
     try:
-        young = time.time_ns() - os.stat(definitions).st_mtime_ns < YOUNG_NS  # noqa: TID251
+        young = time.time_ns() - os.stat(definitions).st_mtime_ns < YOUNG_NS
     except FileNotFoundError:
         young = False
     if young or boot == "-":

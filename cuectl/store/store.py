@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from cuectl.model.errors import StateError
 from cuectl.model.instants import to_text
@@ -19,6 +20,9 @@ from cuectl.store import views as views_module
 from cuectl.store.journal import Journal
 from cuectl.store.lines import Event, Record, Views
 from cuectl.store.position import Applied, Position, read_applied, write_applied
+from cuectl.store.views import BadView
+
+Decoded = TypeVar("Decoded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,7 @@ class Store:
         overlay: views that this process knows and has not written yet.
         behind: views that could not be written when somebody tried last.
         watch: told of what each line of another process sets.
+        heal: mends a damaged view and returns its record; a pass puts in its own.
     """
 
     def __init__(self, path: str, *, limits: Limits | None = None) -> None:
@@ -49,6 +54,7 @@ class Store:
         self.behind: tuple[str, ...] = ()
         self.boot = home.boot_id()
         self.watch: Callable[[Views], None] = _nobody
+        self.heal: Callable[[BadView], Record | None] = _refuse
         self._started = False
         self._force = False
         self._applied_seq = -1
@@ -203,6 +209,31 @@ class Transaction:
             return value if isinstance(value, dict) else None
         return self.store.read(path)
 
+    def decoded(self, path: str, decode: Callable[[Record], Decoded]) -> Decoded | None:
+        """Return what a view says, None when it is not there.
+
+        A damaged view, or one that is not what was written, is healed from the journal once,
+        so that one bad record never stops a pass. What can't be healed reads as not there,
+        after `heal` has told somebody.
+
+        Args:
+            path: the view.
+            decode: makes the value; raises KeyError, TypeError, ValueError or AttributeError
+                for a record that is not one.
+        """
+        try:
+            record = self.read(path)
+            return decode(record) if record is not None else None
+        except BadView as bad:
+            reason = bad.reason
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            reason = f"not what was written: {error!r}"
+        healed = self.store.heal(BadView(path, reason))
+        try:
+            return decode(healed) if healed is not None else None
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder as they were before this change."""
         return self.store.names(folder)
@@ -243,6 +274,13 @@ class Transaction:
         self.store.overlay.update(self._staged)
         self._events, self._staged = [], {}
         return True
+
+
+def _refuse(bad: BadView) -> Record | None:
+    """Heal nothing: a command stops at a damaged record instead of going on without it."""
+    raise StateError(
+        f"'{bad.path}' is damaged: {bad.reason}", hint="mend it: cuectl fsck --rebuild"
+    )
 
 
 def _nobody(_: Views) -> None:

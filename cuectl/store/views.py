@@ -15,9 +15,20 @@ from collections.abc import Callable
 from cuectl.store import files
 from cuectl.store.lines import Record, Views, encode
 
-FOLDERS = (
-    "cues open waiting keys alerts sources fanin sessions queues revised config workflows".split()
-)
+FOLDERS = [
+    "cues",
+    "open",
+    "waiting",
+    "keys",
+    "alerts",
+    "sources",
+    "fanin",
+    "sessions",
+    "queues",
+    "revised",
+    "config",
+    "workflows",
+]
 _PATH = re.compile(
     rf"(?:{'|'.join(FOLDERS)})/[A-Za-z0-9_][A-Za-z0-9_.@%+=-]{{0,199}}"
     r"|due/\d{1,9}/\d\d/\d{1,16}\.[a-z]+\.[A-Za-z0-9_.@%+=-]{1,180}",

@@ -23,8 +23,8 @@ Texts: TypeAlias = "st.SearchStrategy[str]"
 
 SHELLS = [shell for shell in ("sh", "bash") if shutil.which(shell)]
 PLACE = "{{ v }}"
-# A word that is neither a name, which could be assigned to, nor anything else to a shell.
-WORD = "qq.WORD.qq"
+# A word that neither is nor goes on with a name, nor is anything else to a shell.
+WORD = ".qqWORDqq."
 # Without splitting and globbing, which would treat the value and a plain word differently.
 SHOW = 'set -f\nIFS=\nshow() { printf "<"; for word; do printf "%s," "$word"; done; printf ">"; }\n'
 NASTY = (

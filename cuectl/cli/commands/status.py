@@ -80,7 +80,10 @@ def _running(report: StatusReport) -> str:
     running = report.work.running
     if not running:
         return "nothing"
-    some = [f"{one.cue_name} {span_in_words(max(0, report.now - one.started_at) / 1000)}" for one in running]
+    some = [
+        f"{one.cue_name} {span_in_words(max(0, report.now - one.started_at) / 1000)}"
+        for one in running
+    ]
     more = f", {len(some) - _SHOWN_RUNNING} more" if len(some) > _SHOWN_RUNNING else ""
     return f"{len(running)}: {', '.join(some[:_SHOWN_RUNNING])}{more}"
 

@@ -1,0 +1,1 @@
+"""`cuectl config`: what is set, and by what."""

@@ -1,0 +1,90 @@
+"""The little of the definitions that making a cue needs, without building all of them.
+
+Building the values of a definition file costs more than all the rest of `create`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cuectl.model.errors import StateError
+from cuectl.store import idle
+from cuectl.store.definition_views import ABSENT, FOLDER, home_path
+from cuectl.store.views import BadView
+
+if TYPE_CHECKING:
+    from cuectl.engine.view_source import ViewSource
+    from cuectl.model.cue import Cue
+
+Record = dict[str, Any]
+
+
+class HasHandlers(Protocol):
+    """Whoever can say how a task is done."""
+
+    def handler(self, task: str) -> object | None:
+        """Return the handler of a task, None when there is none."""
+
+
+class Known:
+    """The default time zone and the handlers in force, by name."""
+
+    def __init__(self, timezone: str | None, handlers: dict[str, object]) -> None:
+        self.timezone = timezone
+        self._handlers = handlers
+
+    def handler(self, task: str) -> object | None:
+        """Return the handler of a task, None when there is none."""
+        return self._handlers.get(task)
+
+
+def known_definitions(source: ViewSource, home: str) -> Known:
+    """Return what `definitions_now` would say of the time zone and the handlers.
+
+    Raises:
+        StateError: a view is damaged.
+    """
+    records = config_records(source)
+    if own_file_is_new(records, home):
+        from cuectl.engine.definitions_in_force import definitions_now
+
+        in_force = definitions_now(source, home)
+        return Known(in_force.settings.timezone, dict(in_force.definitions.handlers))
+    timezone: str | None = None
+    handlers: dict[str, object] = {}
+    for record in records:
+        compiled = record["definitions"]
+        timezone = compiled.get("settings", {}).get("timezone", timezone)
+        handlers |= compiled.get("handlers", {})
+    return Known(timezone, handlers)
+
+
+def own_file_is_new(records: list[Record], home: str) -> bool:
+    """Tell whether the user's own file is there and no pass has looked at it as it is now."""
+    seen = next((one["identity"] for one in records if one["kind"] == "home"), ABSENT)
+    return idle.identity(home_path(home)) not in (ABSENT, seen)
+
+
+def config_records(source: ViewSource) -> list[Record]:
+    """Return what was taken over of each file, applied ones by path, the user's own last.
+
+    Raises:
+        StateError: a view is damaged.
+    """
+    records: list[Record] = []
+    for name in source.names(FOLDER):
+        try:
+            record = source.read(f"{FOLDER}/{name}")
+        except BadView as error:
+            message = f"the definitions in '{FOLDER}/{name}' are damaged"
+            raise StateError(message, hint="mend them: cuectl fsck --rebuild") from error
+        if record is not None:
+            records.append(record)
+    return sorted(records, key=lambda record: (record["kind"] == "home", record["path"]))
+
+
+def knows_task(cue: Cue, known: HasHandlers) -> bool:
+    """Tell whether the task of a cue has a handler here; True for a cue without a task."""
+    if cue.target["type"] != "task":
+        return True
+    return known.handler(cue.target["task"]) is not None

@@ -1,0 +1,53 @@
+#!/bin/sh
+# The story of the README: an audit each night, with evidence, a check the day after, and a
+# handler that forgets its evidence and is caught. It runs in a throw-away state directory,
+# on a clock of its own, over a copy of this project's sources.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT INT TERM
+
+export CUECTL_HOME="$work/cue"
+export AUDIT_TREE="$work/tree" AUDIT_TRACKER="$work/tracker.json"
+export PYTHONDONTWRITEBYTECODE=1
+mkdir "$AUDIT_TREE"
+cp -R "$here/../../cuectl/." "$AUDIT_TREE/"
+
+say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }
+step() { say "cuectl $*"; cuectl "$@"; }
+
+export CUECTL_NOW=2026-11-20T12:00:00-05:00
+step apply "$here/cueapi-worker.yaml"
+say "cuectl create --name nightly-audit --cron '0 2 * * *' ..."
+cuectl create \
+  --name "nightly-audit" \
+  --cron "0 2 * * *" \
+  --timezone "America/New_York" \
+  --transport worker \
+  --verification-mode require_external_id \
+  --payload '{"task": "audit"}'
+say "cuectl create --name forgetful-audit --cron '5 2 * * *' ..."
+cuectl create \
+  --name "forgetful-audit" \
+  --cron "5 2 * * *" \
+  --timezone "America/New_York" \
+  --transport worker \
+  --verification-mode require_external_id \
+  --payload '{"task": "forgetful-audit"}'
+
+printf '\n# 02:06 in the night: cron calls run-due\n'
+export CUECTL_NOW=2026-11-21T02:06:00-05:00
+step run-due
+
+printf '\n# the day after: somebody mends the first finding; 02:10 in the next night\n'
+first=$(sed -n 's/^   "path": "\(.*\)",$/\1/p' "$AUDIT_TRACKER" | head -n 1)
+: > "$AUDIT_TREE/$first"
+export CUECTL_NOW=2026-11-22T02:10:00-05:00
+step run-due
+
+root=$(cuectl --plain executions list --cue nightly-audit | awk 'NR > 1 { id = $1 } END { print id }')
+step list
+step chain show "$root"
+step alerts list
+step log -n 40
+step fsck
