@@ -95,7 +95,7 @@ def described(option: Option) -> str:
         notes.append(" | ".join(option.choices))
     if option.shown_default or option.default is not None:
         notes.append(f"default: {option.shown_default or option.default}")
-    if option.many:
+    if option.many and "repeated" not in option.help:
         notes.append("may be repeated")
     if option.required:
         notes.append("needed")

@@ -121,7 +121,7 @@ def jitter_of(cue: Cue) -> int:
 
 def _period(trigger: Record) -> int:
     if trigger["type"] == "every":
-        return round(trigger["every_s"] * 1000)
+        return max(1, round(float(trigger["every_s"]) * 1000))
     if trigger["type"] == "cron":
         fires = first_fires(trigger, 0, 8)
         gaps = [later - earlier for earlier, later in zip(fires, fires[1:], strict=False)]

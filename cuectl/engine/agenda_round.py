@@ -33,6 +33,7 @@ class AgendaRound:
         self._options = options
         self._markers: deque[Marker] = deque()
         self._listed_s = 0.0
+        self._listed_at = 0
         self._cancel: list[str] = []
 
     def list_due(self, home: str, now: int) -> None:
@@ -41,6 +42,7 @@ class AgendaRound:
         markers = due_markers(home, now)
         self._markers = deque(one for one in markers if not wanted or one.id in wanted)
         self._listed_s = monotonic_s()
+        self._listed_at = now
 
     def list_due_again(self, store: Store, now: int) -> None:
         """List anew when the old listing is used up, at most once a second."""
@@ -93,6 +95,15 @@ class AgendaRound:
             if record is not None:
                 execution = execution_from_record(record)
                 supervisor.end_orphan(execution, pid_of(store, execution), Cause.CANCEL)
+
+    def has_news(self, store: Store, runtime: Runtime) -> bool:
+        """Tell whether something has become due, or others have changed something, meanwhile."""
+        if monotonic_s() - self._listed_s < self._options.poll_s:
+            return False
+        if store.journal.unread():
+            return True
+        coming = next_marker_at(store.home, self._listed_at)
+        return coming is not None and coming <= runtime.now()
 
     def wait_for_work(self, store: Store, supervisor: Supervisor, runtime: Runtime) -> None:
         """Wait until the next marker is due, the journal grows, or a signal comes."""

@@ -60,7 +60,7 @@ def _period_ms(trigger: Record) -> int:
         every_s: float = trigger["every_s"]
         return round(every_s * 1000)
     fires = first_fires(trigger, 0, 8) if trigger["type"] == "cron" else []
-    gaps = [later - earlier for earlier, later in zip(fires, fires[1:], strict=False)]
+    gaps = [fires[place + 1] - fires[place] for place in range(len(fires) - 1)]
     return min(gaps, default=_NO_PERIOD)
 
 

@@ -68,11 +68,12 @@ def start_detached(runtime: Runtime, arguments: list[str]) -> None:
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
         to_null = [(os.POSIX_SPAWN_DUP2, null, fd) for fd in (0, 1, 2)]
+        closed = [(os.POSIX_SPAWN_CLOSE, fd) for fd in _inherited()]
         shell = os.posix_spawn(
             "/bin/sh",
             ["sh", "-c", '"$@" &', "sh", *own_command(), *arguments],
             _environment(runtime),
-            file_actions=to_null,
+            file_actions=[*to_null, *closed],
             setsid=True,
             setsigmask=[],
             setsigdef=_ignored_by_python(),
@@ -84,6 +85,19 @@ def start_detached(runtime: Runtime, arguments: list[str]) -> None:
     except ChildProcessError:
         # Somebody who waits for all children was quicker.
         return
+
+
+def _inherited() -> list[int]:
+    """Return the descriptors that somebody gave us for his own ends, such as a lock of his."""
+    found = [int(name) for name in os.listdir("/dev/fd") if name.isdigit()]
+    return [fd for fd in found if fd > 2 and _passes_on(fd)]
+
+
+def _passes_on(fd: int) -> bool:
+    try:
+        return os.get_inheritable(fd)
+    except OSError:
+        return False
 
 
 def _environment(runtime: Runtime) -> dict[str, str]:

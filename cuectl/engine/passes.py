@@ -149,13 +149,16 @@ class Pass:
         """Tell whether all is done, after one more look at the agenda."""
         if self._is_closed():
             self._close()
-        if self._held() or self.ends.waiting:
+        if self._is_busy():
             return False
         if self._is_closed():
             self.result.signal = self.supervisor.stopped_by
             return True
         self._look_again()
-        return not (self._held() or self.ends.waiting or self.options.stay)
+        return not self._is_busy() and not self.options.stay
+
+    def _is_busy(self) -> bool:
+        return bool(self._held() or self.ends.waiting)
 
     def _close(self) -> None:
         # What was claimed and not started has no line in the spawn log: the next pass takes it.
@@ -166,6 +169,7 @@ class Pass:
     def _look_again(self) -> None:
         if self.options.stay:
             self.context.take_definitions(self._definitions(), self.runtime)
+            pass_end.leave_heartbeat(self.store.home, self.runtime.now())
         with self._transaction() as tx:
             to = self.context.settling(self.runtime.now())
             self.store.flush()
@@ -182,6 +186,8 @@ class Pass:
             ended = ended_of(one, self.runtime.now())
             self.ends.add(self.ends.look(one.execution, ended))
             self._start_ready()
+        if self.options.stay and self._held() and self.agenda.has_news(self.store, self.runtime):
+            self._look_again()
         nothing_runs = not self.supervisor.count() and not self.ready
         if self.ends.group_is_due(nothing_runs=nothing_runs):
             self._settle(last=nothing_runs)
@@ -194,7 +200,7 @@ class Pass:
         try:
             start = start_of(execution, self.context.around, self.runtime.now())
             process = self.executor.spawn(start)
-        except (CannotStart, SpawnError) as error:
+        except (CannotStart, SpawnError, OSError) as error:
             self.ends.add(self.ends.look(execution, self._unstarted(execution, str(error))))
             return
         self.result.started += 1

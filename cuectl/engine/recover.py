@@ -141,7 +141,8 @@ def _sort_out(
     elif _runs(tx, execution, spawned, same_boot):
         _leave_or_end(execution, spawned, recovery, limit_s)
     else:
-        recovery.lost.append((execution, _unseen_end(execution, to.now)))
+        known = spawned if same_boot else None
+        recovery.lost.append((execution, _unseen_end(execution, known, to.now)))
 
 
 def _runs(tx: Transaction, execution: Execution, spawned: Spawned | None, same_boot: bool) -> bool:
@@ -183,15 +184,24 @@ def _seen_end(execution: Execution, spawned: Spawned, now: int) -> Ended:
         exit_code=code,
         signal=number,
         cause=Cause.CANCEL if execution.cancel else None,
+        started_at=_started_at(spawned, now),
         ended_at=now,
     )
 
 
-def _unseen_end(execution: Execution, now: int) -> Ended:
+def _started_at(spawned: Spawned | None, now: int) -> int | None:
+    """Return when a process was started, by the wall clock, from the stamp of this boot."""
+    from cuectl.engine.clock import since_boot_ns
+
+    return None if spawned is None else now - (since_boot_ns() - spawned.started_ns) // 1_000_000
+
+
+def _unseen_end(execution: Execution, spawned: Spawned | None, now: int) -> Ended:
     return Ended(
         execution_id=execution.id,
         attempt=execution.attempt,
         cause=Cause.CANCEL if execution.cancel else None,
+        started_at=_started_at(spawned, now),
         ended_at=now,
         lost=True,
     )

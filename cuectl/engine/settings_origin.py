@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from cuectl.engine.definitions_in_force import compiled, config_records, definitions_now
+from cuectl.engine.definitions_in_force import compiled, definitions_now
+from cuectl.engine.known_definitions import config_records
 from cuectl.model.definitions import Settings
 
 if TYPE_CHECKING:

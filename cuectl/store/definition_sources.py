@@ -87,10 +87,10 @@ def _unreadable(path: str, error: OSError) -> InvalidFile:
 
 def is_changed(record: Record) -> bool:
     """Tell whether an applied file is not what it was when it was taken over."""
-    path = record["path"]
+    path, sha256 = str(record["path"]), str(record["sha256"])
     if identity(path) == record["identity"]:
         return False
     try:
-        return read_source(path).sha256 != record["sha256"]
+        return read_source(path).sha256 != sha256
     except (NotFound, InvalidFile):
         return True

@@ -92,6 +92,24 @@ def test_bash_completes_commands_options_and_values(cuectl: Cuectl) -> None:
     assert completed(cuectl, "cuectl version --color a") == ["auto", "always"]
 
 
+def test_bash_completes_what_the_store_has(cuectl: Cuectl) -> None:
+    assert completed(cuectl, "cuectl fire ") == []
+    cuectl.run("create", "--name", "backup", "--cron", "0 2 * * *", "--", "true")
+    cuectl.run("create", "--name", "audit", "--task", "audit")
+
+    assert completed(cuectl, "cuectl fire ") == ["audit", "backup"]
+    assert completed(cuectl, "cuectl fire b") == ["backup"]
+    assert "Europe/Berlin" in completed(cuectl, "cuectl create --timezone Europe/")
+    cuectl.run("fire", "backup")
+    [execution] = completed(cuectl, "cuectl cancel ")
+    assert execution.startswith("exec_")
+
+
+def test_a_command_with_members_completes_both(cuectl: Cuectl) -> None:
+    assert "--when" in completed(cuectl, "cuectl chain --w")
+    assert completed(cuectl, "cuectl alerts a") == ["ack"]
+
+
 def test_help_without_a_topic_is_the_help_of_the_program(cuectl: Cuectl) -> None:
     assert cuectl.run("help").stdout == cuectl.run("--help").stdout
 

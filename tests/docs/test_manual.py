@@ -60,12 +60,12 @@ def test_a_stale_page_is_noticed_and_written_anew(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(tmp_path)]) == 0
-    (tmp_path / "cuectl.1").write_text("old")
+    (tmp_path / "man1" / "cuectl.1").write_text("old")
     (tmp_path / "gone.1").write_text("")
 
     assert main(["--check", str(tmp_path)]) == 1
     assert capsys.readouterr().err == (
-        f"{tmp_path}/cuectl.1 is stale; run: python -m cuectl.cli.manual\n"
+        f"{tmp_path}/man1/cuectl.1 is stale; run: python -m cuectl.cli.manual\n"
         f"{tmp_path}/gone.1 is stale; run: python -m cuectl.cli.manual\n"
     )
 

@@ -26,9 +26,17 @@ class AddressSpace:
 
     def read(self, address: int, length: int) -> bytes:
         """Return bytes of the process, fewer where its mapping ends."""
+        return os.pread(self._opened(), length, address)
+
+    def write(self, address: int, data: bytes) -> None:
+        """Replace bytes of the process, which must be standing still."""
+        written = os.pwrite(self._opened(), data, address)
+        assert written == len(data), "the memory of the process ends there"
+
+    def _opened(self) -> int:
         if self._memory < 0:
-            self._memory = os.open(f"/proc/{self.pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
-        return os.pread(self._memory, length, address)
+            self._memory = os.open(f"/proc/{self.pid}/mem", os.O_RDWR | os.O_CLOEXEC)
+        return self._memory
 
     def number(self, address: int) -> int:
         """Return the 64-bit number at an address."""

@@ -32,19 +32,21 @@ class Reader:
         *,
         reads_anywhere: bool = False,
         start_at: str = "",
+        all_opens: bool = False,
     ) -> None:
-        """See `runs.How` for `reads_anywhere` and `start_at`."""
+        """See `runs.How` for `reads_anywhere` and `start_at`; `all_opens` puts them in `calls`."""
         self._root = root
         self._kinds = frozenset(kinds)
         self._streams = streams
         self._reads_anywhere = reads_anywhere
         self._start_at = start_at
+        self._all_opens = all_opens
         self.calls = {
             number: call for number, call in calls_by_number().items() if self._wanted(call)
         }
 
     def _wanted(self, call: Call) -> bool:
-        if self._start_at and call.name in OPENS:
+        if (self._start_at or self._all_opens) and call.name in OPENS:
             return True
         possible = {call.kind}
         if call.name in OPENS:

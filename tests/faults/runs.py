@@ -48,6 +48,7 @@ class How(TypedDict, total=False):
             process creation; for `crash_at` also the exit, for `fail_at` also locks).
         reads_anywhere: with `Kind.READ` among the kinds, reads outside of the root count too.
         start_at: nothing counts before a file whose path contains this has been opened.
+        substitute: absolute paths, as the command spells them, and the files that it opens instead.
     """
 
     env: Mapping[str, str]
@@ -60,6 +61,7 @@ class How(TypedDict, total=False):
     kinds: frozenset[Kind]
     reads_anywhere: bool
     start_at: str
+    substitute: Mapping[str, Path]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +155,7 @@ def run_traced(argv: Sequence[str], root: Path, plan: Plan, **how: Unpack[How]) 
             streams,
             reads_anywhere=how.get("reads_anywhere", False),
             start_at=how.get("start_at", ""),
+            all_opens="substitute" in how,
         )
         observer = Observer(str(real), start) if start else None
         tracer = Tracer(
@@ -162,6 +165,7 @@ def run_traced(argv: Sequence[str], root: Path, plan: Plan, **how: Unpack[How]) 
             streams=streams,
             observer=observer,
             children_first=how.get("children_first", False),
+            substitute={old: str(new) for old, new in how.get("substitute", {}).items()},
         )
         timed_out = _run_on_a_thread(tracer, argv, capture, real, how)
         return Result(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ ArgvFor = Callable[[Path], Sequence[str]]
 Points = int | Literal["all"]
 
 _SHOWN = 20
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 Item = TypeVar("Item")
 
@@ -205,6 +207,7 @@ def power_sweep(
     points: Points = "all",
     seed: int = 0,
     external: Sequence[str] = (),
+    reboots: bool = True,
     **how: Unpack[How],
 ) -> SweepReport:
     """Record commands in a row, cut the power after each operation, and check what is left.
@@ -219,11 +222,16 @@ def power_sweep(
         points: all states, or so many of them, spread evenly.
         seed: for all choices.
         external: see `power_states`.
+        reboots: the commands see another boot id than the checks, as after a real power cut.
         how: see `runs.How`; descendants that change files below the root must be followed.
     """
     stage = _Stage(work, prepare)
     root = stage.reset()
     start = Snapshot.of(root)
+    if reboots:
+        other_boot = work / "boot_id"
+        other_boot.write_text(f"{uuid.UUID(int=random.Random(seed).getrandbits(128))}\n")
+        how["substitute"] = {**how.get("substitute", {}), _BOOT_ID: other_boot}
     runs = [_run_step(step, root, how) for step in steps]
     stage.clear()
     states = [

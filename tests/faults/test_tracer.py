@@ -408,3 +408,15 @@ def test_nothing_is_left_to_be_reaped(root: Path) -> None:
 
 def test_standard_input_is_what_was_given(root: Path) -> None:
     assert record(shell("cat"), root, stdin=b"given").stdout == "given"
+
+
+def test_a_file_can_take_the_place_of_another(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "a-much-longer-name-than-the-other-one").write_text("instead")
+    (root / "f").write_text("real")
+    body = "path = 'f'; print(open(path).read()); print(path); print(open('./f').read())"
+    substitute = {"f": tmp_path / "a-much-longer-name-than-the-other-one"}
+
+    result = record(python(body), root, cwd=root, substitute=substitute)
+
+    assert result.stdout.split() == ["instead", "f", "real"]
+    assert (root / "f").read_text() == "real"

@@ -18,6 +18,7 @@ from .address_space import AddressSpace
 from .leftovers import kill_tree
 from .operations import CHANGES, Effect, Kind, Op, Printed
 from .plans import Action, Injector
+from .syscalls import OPENS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +41,7 @@ class _Tracee:
     op: Op | None = None
     attempt: Attempt | None = None
     action: Action = Action.RUN
+    borrowed: tuple[int, bytes] | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class Tracer:
     Attributes:
         streams: path of a captured stream to its number (1 or 2).
         observer: works out the effects of calls; None when only the calls count.
-        children_first: see `runs.How`.
+        children_first: see `runs.How`, as for `substitute`.
     """
 
     root: str
@@ -58,6 +60,7 @@ class Tracer:
     streams: Mapping[str, int]
     observer: Observer | None = None
     children_first: bool = False
+    substitute: Mapping[str, str] = field(default_factory=dict)
     ops: list[Op] = field(default_factory=list)
     hit: Op | None = None
     main: int = 0
@@ -140,14 +143,29 @@ class Tracer:
         if info.op == ptrace.ENTRY:
             call = self.reader.calls.get(info.nr)
             if call is not None:
-                read = self.reader.read(call, tuple(info.args), tracee.space)
+                args = tuple(info.args)
+                if self.substitute and call.name in OPENS:
+                    self._substitute(tracee, args[call.paths[0].index])
+                read = self.reader.read(call, args, tracee.space)
                 if read is not None:
                     self._enter(tracee, *read)
                     return
-        elif info.op == ptrace.EXIT and tracee.op is not None:
-            self._leave(tracee, info.returned)
-            return
+        elif info.op == ptrace.EXIT:
+            if tracee.borrowed is not None:
+                tracee.space.write(*tracee.borrowed)
+                tracee.borrowed = None
+            if tracee.op is not None:
+                self._leave(tracee, info.returned)
+                return
         ptrace.resume(tracee.tid)
+
+    def _substitute(self, tracee: _Tracee, address: int) -> None:
+        """Let a call open another file; what its path overwrites comes back at the exit."""
+        path = self.substitute.get(tracee.space.text(address))
+        if path is not None:
+            data = os.fsencode(path) + b"\0"
+            tracee.borrowed = (address, tracee.space.read(address, len(data)))
+            tracee.space.write(address, data)
 
     def _enter(self, tracee: _Tracee, op: Op, attempt: Attempt) -> None:
         op = replace(op, pid=tracee.pid, main=tracee.pid == self.main)

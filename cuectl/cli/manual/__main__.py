@@ -14,20 +14,28 @@ def main(arguments: list[str]) -> int:
     only_check = "--check" in arguments
     folders = [word for word in arguments if word != "--check"]
     folder = folders[0] if folders else "man"
-    pages = {page.file: as_roff(page) for page in all_pages()}
+    pages = {page.path: as_roff(page) for page in all_pages()}
     stale = [name for name, text in pages.items() if _read(f"{folder}/{name}") != text]
-    extra = sorted(set(os.listdir(folder) if os.path.isdir(folder) else []) - pages.keys())
+    extra = sorted(_files(folder) - pages.keys())
     if only_check:
         for name in [*stale, *extra]:
             print(f"{folder}/{name} is stale; run: python -m cuectl.cli.manual", file=sys.stderr)
         return 1 if stale or extra else 0
-    os.makedirs(folder, exist_ok=True)
     for name in stale:
+        os.makedirs(os.path.dirname(f"{folder}/{name}"), exist_ok=True)
         with open(f"{folder}/{name}", "w", encoding="ascii") as file:
             file.write(pages[name])
     for name in extra:
         os.unlink(f"{folder}/{name}")
     return 0
+
+
+def _files(folder: str) -> set[str]:
+    return {
+        os.path.relpath(os.path.join(where, name), folder)
+        for where, _, names in os.walk(folder)
+        for name in names
+    }
 
 
 def _read(path: str) -> str | None:

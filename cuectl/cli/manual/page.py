@@ -24,5 +24,10 @@ class Page:
 
     @property
     def file(self) -> str:
-        """The file's name in man/: `cuectl-create.1`."""
+        """The file's name: `cuectl-create.1`."""
         return f"{self.name}.{self.section}"
+
+    @property
+    def path(self) -> str:
+        """Where man looks for it below man/: `man1/cuectl-create.1`."""
+        return f"man{self.section}/{self.file}"

@@ -57,6 +57,7 @@ def test_a_detached_process_belongs_to_nobody_and_is_connected_to_nothing(
     )
     monkeypatch.setattr("sys.argv", [str(script)])
     left_open = os.open(tmp_path, os.O_RDONLY)
+    os.set_inheritable(left_open, True)
     start_detached(replace(runtime, environment={"PATH": os.environ["PATH"]}), ["a b", "$(c)"])
     os.close(left_open)
     assert _children() == set()

@@ -1,0 +1,215 @@
+"""Reading the whole journal with distrust: what it implies, and every line that is damaged.
+
+`Replay` can be run up to one place without the lock and a little further with it, so that a
+long journal is not read while others wait.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cuectl.model.errors import StateError
+from cuectl.store.base import read_base, seq_of_base
+from cuectl.store.history_blocks import number_of
+from cuectl.store.lines import BadLine, decode_line
+from cuectl.store.position import Position
+from cuectl.store.segments import base_file, read_segment, segment_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cuectl.store.lines import Record, Views
+
+CLOSED = "journal.closed"
+MOST_NAMED = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """One thing that is wrong with the journal.
+
+    Attributes:
+        file: name under `journal/`.
+        line: its number in the file, None where the file as a whole is meant.
+    """
+
+    file: str
+    line: int | None
+    reason: str
+
+
+class Replay:
+    """Takes the journal in from its beginning and notes what is wrong with it.
+
+    Attributes:
+        views: every view that the journal implies up to `place`.
+        place: behind the last whole group that was taken in.
+        damage: what is wrong, in the order of the journal.
+        damaged_at: the number of the first line that is damaged or missing.
+        since_damage: views that were set or removed behind the last damage.
+        lines: how many lines were read.
+        watch: told of every line.
+    """
+
+    def __init__(self, home: str, watch: Callable[[Record], None] | None = None) -> None:
+        self.home = home
+        self.views: Views = {}
+        self.place = Position()
+        self.damage: list[Damage] = []
+        self.damaged_at: int | None = None
+        self.since_damage: set[str] = set()
+        self.lines = 0
+        self.bad_segments: list[str] = []
+        self._watch = watch
+        self._base_seq = 0
+        self._begun = self._closed = False
+        self._group: list[Record] = []
+
+    def run(self, until: Position | None = None) -> None:
+        """Take in all that is not taken in yet, up to a place (None: all whole groups)."""
+        if not self._begun:
+            self._begin()
+        for path in self._segments(until):
+            is_last = until is not None and _name(path) == until.segment
+            self._take_segment(path, until.size if until and is_last else None)
+
+    def _begin(self) -> None:
+        self._begun = True
+        base = base_file(self.home)
+        if base is None:
+            return
+        found = read_base(base)
+        for number, reason in found.bad_lines:
+            self._note(base, number, reason, found.place.seq)
+        self.views = {path: value for path, value in found.views.items() if value is not None}
+        self._base_seq = seq_of_base(base)
+        self.place = Position(segment="", seq=found.place.seq, sum=found.place.sum)
+
+    def _segments(self, until: Position | None) -> list[str]:
+        here = number_of(self.place.segment) if self.place.segment else 0
+        last = number_of(until.segment) if until else None
+        return [
+            path
+            for path in segment_files(self.home)
+            if number_of(path) >= here and (last is None or number_of(path) <= last)
+        ]
+
+    # --- one segment ------------------------------------------------------------------------
+
+    def _take_segment(self, path: str, size: int | None) -> None:
+        try:
+            data = read_segment(path)[:size]
+        except StateError as error:
+            self._note(path, None, str(error), self.place.seq + 1)
+            self._skip_unreadable(path)
+            return
+        first = number_of(path)
+        if first <= self._base_seq and _name(path) != self.place.segment:
+            self._check_old(path, data)
+            return
+        same = _name(path) == self.place.segment
+        if not same:
+            self._go_to(path, first)
+        self._take_lines(path, data, self.place.size if same else 0, is_open=size is not None)
+
+    def _go_to(self, path: str, first: int) -> None:
+        expected = self.place.seq + 1
+        if first != expected:
+            self._note(path, None, f"it begins with line {first}, not {expected}", expected)
+            self.place = Position(segment=_name(path), seq=first - 1, sum="")
+        elif self.place.segment and not self._closed:
+            self._note(path, None, "the segment before it was not closed", expected)
+        self.place = Position(segment=_name(path), seq=self.place.seq, sum=self.place.sum)
+        self._group, self._closed = [], False
+
+    def _take_lines(self, path: str, data: bytes, start: int, *, is_open: bool) -> None:
+        number = data.count(b"\n", 0, start)
+        seq, chain = self.place.seq, self.place.sum
+        self._group = []
+        pending: tuple[int, str, int] | None = None
+        while (end := data.find(b"\n", start)) >= 0:
+            number += 1
+            raw, start = data[start:end], end + 1
+            try:
+                line, line_sum = decode_line(raw)
+            except BadLine as error:
+                # A torn end is no damage; it is when whole lines stand behind it.
+                pending = pending or (number, str(error), seq + 1)
+                continue
+            if pending:
+                # What follows damage is taken as it stands: each line is a fact by itself.
+                self._note(path, *pending)
+                self._group, pending = [], None
+            else:
+                self._check_place(path, number, line, seq, chain)
+            seq, chain = line["seq"], line_sum
+            self._take_line(path, line, line_sum, start)
+        if (pending or self._group or start < len(data)) and (self._closed or is_open):
+            reason = pending[1] if pending else "a group that is not whole"
+            self._note(path, pending[0] if pending else number, reason, seq + 1)
+
+    def _check_place(self, path: str, number: int, line: Record, seq: int, chain: str) -> None:
+        if line["seq"] != seq + 1:
+            self._note(path, number, f"line {line['seq']} where {seq + 1} should stand", seq + 1)
+        elif chain and line["prev"] != chain:
+            self._note(path, number, f"line {line['seq']} does not follow the one before", seq + 1)
+        expected = self._group[-1]["left"] - 1 if self._group else None
+        if line["left"] != (line["n"] - 1 if expected is None else expected):
+            self._note(path, number, f"line {line['seq']} is not in its group", line["seq"])
+            self._group = []
+
+    def _take_line(self, path: str, line: Record, line_sum: str, end: int) -> None:
+        self.lines += 1
+        self._group.append(line)
+        if line["left"]:
+            return
+        for one in self._group:
+            self._apply(one)
+        self._group = []
+        self._closed = line["type"] == CLOSED
+        self.place = Position(segment=_name(path), size=end, seq=line["seq"], sum=line_sum)
+
+    def _apply(self, line: Record) -> None:
+        for path, value in line.get("set", {}).items():
+            if value is None:
+                self.views.pop(path, None)
+            else:
+                self.views[path] = value
+            if self.damaged_at is not None:
+                self.since_damage.add(path)
+        if self._watch:
+            self._watch(line)
+
+    # --- what does not count any more ---------------------------------------------------------
+
+    def _check_old(self, path: str, data: bytes) -> None:
+        """Check a segment that stands before the base: it is kept to be read, no more."""
+        for number, raw in enumerate(data.split(b"\n")[:-1], 1):
+            self.lines += 1
+            try:
+                line, _ = decode_line(raw)
+            except BadLine as error:
+                self._note(path, number, str(error), None)
+                continue
+            if self._watch:
+                self._watch(line)
+
+    def _skip_unreadable(self, path: str) -> None:
+        self.place = Position(segment=_name(path), seq=self.place.seq, sum="")
+        self._group, self._closed = [], True
+
+    def _note(self, path: str, line: int | None, reason: str, seq: int | None) -> None:
+        if path not in self.bad_segments:
+            self.bad_segments.append(path)
+        if len(self.damage) < MOST_NAMED:
+            self.damage.append(Damage(file=_name(path), line=line, reason=reason))
+        if seq is not None:
+            self.damaged_at = seq if self.damaged_at is None else min(self.damaged_at, seq)
+            self.since_damage = set()
+
+
+def _name(path: str) -> str:
+    return os.path.basename(path).removesuffix(".gz")
+
