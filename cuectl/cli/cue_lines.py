@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from cuectl.model.cue import CueStatus
@@ -27,6 +26,8 @@ def next_line(call: Call, cue: Cue, state: CueState, now: int) -> str:
     if state.status is CueStatus.PAUSED:
         return "next: not while it is paused"
     if state.next_at is None:
+        import shlex
+
         return f"next: never by itself; start it: cuectl fire {shlex.quote(cue.name)}"
     from cuectl.model.durations import distance_in_words
     from cuectl.model.zones import local_text
@@ -57,6 +58,8 @@ def schedule_words(trigger: Record) -> str:
 
 def work_words(target: Record) -> str:
     """Return what a cue runs: `task audit`, `python3 audit.py`, `sh -c '...'`."""
+    import shlex
+
     match target["type"]:
         case "task":
             return f"task {target['task']}"

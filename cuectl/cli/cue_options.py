@@ -13,7 +13,6 @@ from cuectl.model.errors import UsageError
 
 if TYPE_CHECKING:
     from cuectl.model.cue_draft import CueDraft
-    from cuectl.model.draft_trigger import ScheduleDraft
 
 Values = dict[str, Any]
 
@@ -171,20 +170,6 @@ POLICY_OPTIONS = (
 """How sure one must be."""
 
 
-def schedule_of(values: Values) -> ScheduleDraft:
-    """Return what the options say of the schedule."""
-    from cuectl.model.draft_trigger import ScheduleDraft
-
-    return ScheduleDraft(
-        cron=values["cron"],
-        at=values["at"],
-        every_s=values["every"],
-        in_s=values["in_"],
-        timezone=values["timezone"],
-        manual=bool(values.get("no_schedule")),
-    )
-
-
 def policy_of(values: Values) -> dict[str, Any]:
     """Return the fields of the policy that the options give."""
     from cuectl.model.policy import CATCH_UP_WORDS, OnInterrupted, Overlap
@@ -250,7 +235,12 @@ def draft_of(values: Values, *, cwd: str | None, cleared: frozenset[str]) -> Cue
     return CueDraft(
         name=values["name"],
         description=values["description"],
-        schedule=schedule_of(values),
+        cron=values["cron"],
+        at=values["at"],
+        every_s=values["every"],
+        in_s=values["in_"],
+        timezone=values["timezone"],
+        manual=bool(values.get("no_schedule")),
         task=values["task"],
         argv=values["argv"],
         shell=values["shell"],

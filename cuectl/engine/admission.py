@@ -25,6 +25,10 @@ class Admission:
         self.total = total
         self._holder: dict[str, str] = {}
 
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self._holder.clear()
+
     def see(self, execution_id: str, pass_id: str | None, *, queued: bool) -> None:
         """Note who holds an execution that is open."""
         if queued or pass_id is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine.cue_lookup import find_cue
@@ -17,6 +17,7 @@ from cuectl.model.ids import cue_id
 from cuectl.store import paths
 
 if TYPE_CHECKING:
+    from cuectl.engine.known_definitions import HasHandlers
     from cuectl.engine.runtime import Runtime
     from cuectl.store.store import Transaction
 
@@ -25,19 +26,21 @@ __all__ = ["Drafted", "create_cue", "knows_task", "scheduler_seen", "update_cue"
 FROM_COMMAND_LINE = Origin(kind="cli")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Drafted:
-    """A cue that was made or changed.
+    """A cue that was made or changed. A plain class, for a quick start.
 
     Attributes:
         known_task: whether somebody here knows how its task is done; True without one.
         changed: whether anything is different from before.
     """
 
-    cue: Cue
-    state: CueState
-    known_task: bool
-    changed: bool = True
+    __slots__ = ("changed", "cue", "known_task", "state")
+
+    def __init__(self, cue: Cue, state: CueState, known: HasHandlers, *, changed: bool) -> None:
+        self.cue = cue
+        self.state = state
+        self.known_task = knows_task(cue, known)
+        self.changed = changed
 
 
 def create_cue(runtime: Runtime, draft: CueDraft, origin: Origin = FROM_COMMAND_LINE) -> Drafted:
@@ -60,7 +63,7 @@ def create_cue(runtime: Runtime, draft: CueDraft, origin: Origin = FROM_COMMAND_
         cue = _with_placed_payload(cue, runtime)
         tx.stage(creation_event(tx, cue, now))
         state = _state_of(tx, cue)
-    return Drafted(cue=cue, state=state, known_task=knows_task(cue, known))
+    return Drafted(cue, state, known, changed=True)
 
 
 def _cue_of(draft: CueDraft, runtime: Runtime, zone: str, now: int, origin: Origin) -> Cue:
@@ -101,7 +104,7 @@ def update_cue(runtime: Runtime, ref: str, draft: CueDraft) -> Drafted:
             new = _with_placed_payload(new, runtime)
         changed = stage_update(tx, old, state, new)
         state = _state_of(tx, new)
-    return Drafted(cue=new, state=state, known_task=knows_task(new, known), changed=changed)
+    return Drafted(new, state, known, changed=changed)
 
 
 def scheduler_seen(runtime: Runtime, within_ms: int = 300_000) -> bool:

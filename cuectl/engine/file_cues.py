@@ -9,8 +9,8 @@ from cuectl.engine.cue_changes import stage_delete, stage_update
 from cuectl.engine.cue_lookup import read_cue
 from cuectl.engine.cues import check_name_is_free, creation_event
 from cuectl.model.cue import Cue, Origin
-from cuectl.model.cue_draft import check_policy
-from cuectl.model.draft_trigger import ScheduleDraft, read_trigger
+from cuectl.model.cue_draft import CueDraft, check_policy
+from cuectl.model.draft_trigger import read_trigger
 from cuectl.model.errors import Conflict, InvalidFile, UsageError
 from cuectl.model.ids import cue_id
 from cuectl.store import paths
@@ -141,7 +141,7 @@ def _trigger(definition: CueDefinition, to: Making, old: Cue | None, now: int) -
     if said["type"] == "at" and old is not None and before is not None and before.trigger == said:
         # A one-shot that was taken over once is not past, and `tomorrow` does not move on.
         return old.trigger
-    schedule = ScheduleDraft(
+    schedule = CueDraft(
         cron=said.get("expression"),
         at=said.get("at"),
         every_s=said.get("every_s"),

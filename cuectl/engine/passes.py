@@ -102,6 +102,7 @@ class Pass:
 
     def _recover(self, tx: Transaction, to: Settling) -> None:
         in_force = self.context.in_force
+        self.admission.forget()
         found = look_at_open(
             tx,
             to,

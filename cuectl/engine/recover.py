@@ -55,37 +55,81 @@ def look_at_open(
         to: gets the reclaimed executions.
         room: how many more executions this pass may claim.
         limit_s: the time limit of an execution.
-        seen: told of every open execution, for counting.
+        seen: told of every execution that is at work, or that a living pass has claimed.
         may_claim: whether this process can run an execution.
     """
     recovery = Recovery()
-    logs: dict[str, dict[str, Spawned] | None] = {}
+    left: list[Execution] = []
+    queued: list[Execution] = []
+    living: dict[str, bool] = {}
     for name in sorted(tx.names("open")):
         execution = tx.decoded(f"open/{name}", execution_from_record)
         if execution is None:
             continue
-        seen(execution)
         if execution.status is ExecutionStatus.QUEUED:
-            if may_claim(execution):
-                _promote(tx, execution, to, room)
-        elif execution.pass_id == to.pass_id:
-            continue
-        elif execution.pass_id and not passes.is_alive(tx.store.home, execution.pass_id):
-            _sort_out(tx, execution, to, recovery, logs, room, limit_s, may_claim)
-        elif to.now - execution.scheduled_for > (limit_s(execution) + _SLACK_S) * 1000:
-            _end_if_neglected(tx, execution, recovery, limit_s)
+            queued.append(execution)
+        elif _is_supervised(tx, execution, to, living):
+            seen(execution)
+            _end_if_neglected(tx, execution, to, recovery, limit_s)
+        else:
+            left.append(execution)
+    # Everything that is at work is counted before anything is claimed.
+    again = _sort_out_all(tx, left, to, recovery, limit_s)
+    for orphan in recovery.alive:
+        seen(orphan)
+    for execution in again:
+        if room() > 0 and may_claim(execution):
+            _claim_again(tx, execution, to, "reclaimed")
+    for execution in queued:
+        if room() > 0 and may_claim(execution):
+            _promote(tx, execution, to)
     return recovery
+
+
+def _is_supervised(
+    tx: Transaction, execution: Execution, to: Settling, living: dict[str, bool]
+) -> bool:
+    pass_id = execution.pass_id
+    if pass_id is None:
+        return False
+    if pass_id not in living:
+        alive = pass_id == to.pass_id or passes.is_alive(tx.store.home, pass_id)
+        living[pass_id] = alive
+    return living[pass_id]
+
+
+def _sort_out_all(
+    tx: Transaction,
+    left: list[Execution],
+    to: Settling,
+    recovery: Recovery,
+    limit_s: Callable[[Execution], float],
+) -> list[Execution]:
+    """Sort out what dead passes left; return what is to be started again."""
+    logs: dict[str, dict[str, Spawned] | None] = {}
+    again = []
+    for execution in left:
+        pass_id = execution.pass_id or ""
+        if pass_id not in logs:
+            logs[pass_id] = passes.read_spawn_log(tx.store.home, pass_id) if pass_id else None
+        if _sort_out(tx, execution, to, recovery, logs[pass_id], limit_s):
+            again.append(execution)
+    return again
 
 
 def _end_if_neglected(
     tx: Transaction,
     execution: Execution,
+    to: Settling,
     recovery: Recovery,
     limit_s: Callable[[Execution], float],
 ) -> None:
     """End what a pass that lives, but is stopped, should have ended long ago (hole A30)."""
     from cuectl.engine.clock import since_boot_ns
 
+    overdue_ms = to.now - execution.scheduled_for - (limit_s(execution) + _SLACK_S) * 1000
+    if overdue_ms < 0 or execution.pass_id == to.pass_id:
+        return
     log = passes.read_spawn_log(tx.store.home, execution.pass_id or "") or {}
     spawned = log.get(process_key(execution.id, execution.attempt))
     if spawned is None or spawned.pid is None or spawned.status is not None:
@@ -100,10 +144,8 @@ def _end_if_neglected(
         )
 
 
-def _promote(tx: Transaction, execution: Execution, to: Settling, room: Callable[[], int]) -> None:
+def _promote(tx: Transaction, execution: Execution, to: Settling) -> None:
     known = read_cue(tx, execution.cue_id)
-    if room() <= 0:
-        return
     if known is None:
         # The cue was deleted; what was queued is started all the same, or it would wait for ever.
         _claim_again(tx, execution, to, "claimed")
@@ -119,30 +161,26 @@ def _sort_out(
     execution: Execution,
     to: Settling,
     recovery: Recovery,
-    logs: dict[str, dict[str, Spawned] | None],
-    room: Callable[[], int],
+    log: dict[str, Spawned] | None,
     limit_s: Callable[[Execution], float],
-    may_claim: Callable[[Execution], bool],
-) -> None:
-    home, pass_id = tx.store.home, execution.pass_id or ""
-    if pass_id not in logs:
-        logs[pass_id] = passes.read_spawn_log(home, pass_id)
-    log = logs[pass_id]
+) -> bool:
+    """Find out what became of a claim; tell whether it is to be started again."""
     same_boot = tx.store.boot != "-" and execution.boot == tx.store.boot
     phase = Phase(execution.phase) if execution.phase else Phase.MAIN
     spawned = (log or {}).get(process_key(execution.id, execution.attempt, phase))
-    never_started = same_boot and log is not None and spawned is None
-    if never_started or (phase is Phase.CHECK and not _runs(tx, execution, spawned, same_boot)):
+    if same_boot and log is not None and spawned is None:
+        return True
+    if phase is Phase.CHECK and not _runs(tx, execution, spawned, same_boot):
         # A checker that died is run again: it only looks.
-        if room() > 0 and may_claim(execution):
-            _claim_again(tx, execution, to, "reclaimed")
-    elif spawned is not None and same_boot and spawned.status is not None:
+        return True
+    if spawned is not None and same_boot and spawned.status is not None:
         recovery.lost.append((execution, _seen_end(execution, spawned, to.now)))
     elif _runs(tx, execution, spawned, same_boot):
         _leave_or_end(execution, spawned, recovery, limit_s)
     else:
         known = spawned if same_boot else None
         recovery.lost.append((execution, _unseen_end(execution, known, to.now)))
+    return False
 
 
 def _runs(tx: Transaction, execution: Execution, spawned: Spawned | None, same_boot: bool) -> bool:

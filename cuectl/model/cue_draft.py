@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cuectl.model.cue import Cue, Origin
-from cuectl.model.draft_trigger import NO_SCHEDULE, ScheduleDraft, read_trigger
+from cuectl.model.draft_trigger import read_trigger
 from cuectl.model.errors import UsageError
 from cuectl.model.names import check_name
 from cuectl.model.policy import PLAIN, Policy
@@ -27,7 +27,12 @@ class CueDraft:
     """What was asked for; None is what was not said.
 
     Attributes:
-        schedule: the trigger as texts.
+        cron: a cron expression.
+        at: a point in time, in any of the forms of `moments.parse_moment`.
+        every_s: seconds between two fires.
+        in_s: seconds from now to the one fire.
+        timezone: an IANA name, for `cron` and for local times in `at`.
+        manual: fires by hand only.
         task: the name of a handler.
         argv, shell: a command, without a shell or for one.
         cwd: absolute, of a command.
@@ -39,7 +44,12 @@ class CueDraft:
 
     name: str | None = None
     description: str | None = None
-    schedule: ScheduleDraft = NO_SCHEDULE
+    cron: str | None = None
+    at: str | None = None
+    every_s: float | None = None
+    in_s: float | None = None
+    timezone: str | None = None
+    manual: bool = False
     task: str | None = None
     argv: tuple[str, ...] | None = None
     shell: str | None = None
@@ -66,7 +76,7 @@ def new_cue(draft: CueDraft, *, cue_id: str, now: int, zone: str, origin: Origin
     """
     name = draft.name or ""
     check_name(name, "cue")
-    trigger = read_trigger(draft.schedule, now=now, zone=zone)
+    trigger = read_trigger(draft, now=now, zone=zone)
     return Cue(
         id=cue_id,
         name=name,
@@ -96,7 +106,7 @@ def changed_cue(cue: Cue, draft: CueDraft, *, now: int, zone: str) -> Cue:
         cue,
         name=draft.name or cue.name,
         description=_changed_description(cue, draft),
-        trigger=read_trigger(draft.schedule, now=now, zone=zone, old=cue.trigger) or cue.trigger,
+        trigger=read_trigger(draft, now=now, zone=zone, old=cue.trigger) or cue.trigger,
         target=_changed_target(cue, draft),
         policy=check_policy(policy),
         payload=payload,

@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cuectl.model.errors import UsageError
 from cuectl.model.instants import to_text
+
+if TYPE_CHECKING:
+    from cuectl.model.cue_draft import CueDraft
 
 Record = dict[str, Any]
 
 SHORTEST_EVERY_S: Final = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleDraft:
-    """When a cue should fire; None is what was not said.
-
-    Attributes:
-        cron: a cron expression.
-        at: a point in time, in any of the forms of `moments.parse_moment`.
-        every_s: seconds between two fires.
-        in_s: seconds from now to the one fire.
-        timezone: an IANA name, for `cron` and for local times in `at`.
-        manual: fires by hand only.
-    """
-
-    cron: str | None = None
-    at: str | None = None
-    every_s: float | None = None
-    in_s: float | None = None
-    timezone: str | None = None
-    manual: bool = False
-
-
-NO_SCHEDULE: Final = ScheduleDraft()
-
-
 def read_trigger(
-    draft: ScheduleDraft, *, now: int, zone: str, old: Record | None = None
+    draft: CueDraft, *, now: int, zone: str, old: Record | None = None
 ) -> Record | None:
     """Return the trigger that a draft names, None when it names none.
 
@@ -71,7 +49,7 @@ def read_trigger(
             return None if draft.timezone is None else _moved(draft.timezone, old, now)
 
 
-def _kind(draft: ScheduleDraft) -> str | None:
+def _kind(draft: CueDraft) -> str | None:
     said = {
         "cron": draft.cron is not None,
         "at": draft.at is not None,

@@ -42,7 +42,7 @@ class Store:
     Attributes:
         overlay: views that this process knows and has not written yet.
         behind: views that could not be written when somebody tried last.
-        watch: told of what each line of another process sets.
+        watch: told of what each committed group sets, whoever has committed it.
         heal: mends a damaged view and returns its record; a pass puts in its own.
     """
 
@@ -180,7 +180,12 @@ class Store:
     # --- writing the views ----------------------------------------------------------------
 
     def flush(self) -> None:
-        """Write all views that are not written yet; the lock is held."""
+        """Write all views that are not written yet; the lock is held.
+
+        What they follow from is durable first: a view that outlives its line would be one
+        that no journal implies.
+        """
+        self.journal.sync()
         place = self.journal.place
         if not self.overlay and place.seq == self._applied_seq:
             return
@@ -272,6 +277,7 @@ class Transaction:
             self.store.forget()
             raise
         self.store.overlay.update(self._staged)
+        self.store.watch(self._staged)
         self._events, self._staged = [], {}
         return True
 
@@ -284,7 +290,7 @@ def _refuse(bad: BadView) -> Record | None:
 
 
 def _nobody(_: Views) -> None:
-    """Watch nothing: what a store does until somebody wants to see foreign lines."""
+    """Watch nothing: what a store does until somebody wants to see changes."""
 
 
 def _went_back(path: str) -> StateError:

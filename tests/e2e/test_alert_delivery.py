@@ -102,7 +102,7 @@ def test_a_delivery_that_is_killed_in_the_middle_comes_later_and_nothing_is_lost
     }
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(3))
 def test_wherever_a_delivery_is_killed_the_alert_arrives_in_the_end(
     cuectl: Cuectl, number: int
 ) -> None:
@@ -112,7 +112,7 @@ def test_wherever_a_delivery_is_killed_the_alert_arrives_in_the_end(
     cuectl.run("run-due")
     os.close(held)
     process = cuectl.at("2026-11-21T02:00:10Z").start("deliver")
-    deadline = time.monotonic() + number * 0.06
+    deadline = time.monotonic() + number * 0.1
     while time.monotonic() < deadline and process.poll() is None:
         os.sched_yield()
     process.kill()

@@ -207,6 +207,7 @@ def power_sweep(
     points: Points = "all",
     seed: int = 0,
     external: Sequence[str] = (),
+    before: Sequence[ArgvFor] = (),
     reboots: bool = True,
     **how: Unpack[How],
 ) -> SweepReport:
@@ -222,16 +223,20 @@ def power_sweep(
         points: all states, or so many of them, spread evenly.
         seed: for all choices.
         external: see `power_states`.
+        before: commands that run after `prepare`, in the same boot as the steps; they have to
+            succeed, and all that they leave is durable.
         reboots: the commands see another boot id than the checks, as after a real power cut.
         how: see `runs.How`; descendants that change files below the root must be followed.
     """
     stage = _Stage(work, prepare)
     root = stage.reset()
-    start = Snapshot.of(root)
     if reboots:
         other_boot = work / "boot_id"
         other_boot.write_text(f"{uuid.UUID(int=random.Random(seed).getrandbits(128))}\n")
         how["substitute"] = {**how.get("substitute", {}), _BOOT_ID: other_boot}
+    for argv_for in before:
+        _prepared(run_traced(argv_for(root), root, None, **how))
+    start = Snapshot.of(root)
     runs = [_run_step(step, root, how) for step in steps]
     stage.clear()
     states = [
@@ -257,6 +262,11 @@ def spread(items: Sequence[Item], points: Points, seed: int) -> list[Item]:
     chance = random.Random(seed)
     edges = [len(items) * n // points for n in range(points + 1)]
     return [items[chance.randrange(edges[n], edges[n + 1])] for n in range(points)]
+
+
+def _prepared(result: Result) -> None:
+    if result.status or result.timed_out:
+        raise AssertionError(f"{' '.join(result.argv)} has to succeed: {result.stderr}")
 
 
 def _run_step(step: Step, root: Path, how: How) -> Result:

@@ -6,14 +6,16 @@ The default run tries a seeded sample of each sweep; `-m sweep` tries every poin
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from .operations import FAIL_KINDS, Kind, Op
 from .plans import Crash, Fail
+from .power import PowerState
 from .runs import unavailable
-from .sweeps import Crashes, Errors, Points, Step, SweepReport, power_sweep, sweep
+from .sweeps import ArgvFor, Crashes, Errors, Points, Step, SweepReport, power_sweep, sweep
 from .toy_checks import (
     after_crash,
     after_error,
@@ -26,8 +28,6 @@ from .toy_checks import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .durability import Model
 
 REASON = unavailable()
@@ -239,3 +239,27 @@ def test_a_command_that_fails_without_any_fault_is_reported_as_such(tmp_path: Pa
 
     assert [one.label for one in report.failures] == ["no fault"]
     assert "1 bad of 1 tried" in str(report)
+
+
+def test_after_a_power_cut_the_machine_has_booted_anew(tmp_path: Path) -> None:
+    current = Path("/proc/sys/kernel/random/boot_id")
+    seen: set[tuple[str, str]] = set()
+
+    def argv_for(name: str) -> ArgvFor:
+        return lambda root: ["/bin/sh", "-c", f"read id < {current}; echo $id > {root}/{name}"]
+
+    def check(root: Path, state: PowerState) -> list[str]:
+        if state.finished and (root / "second").exists():
+            seen.add(((root / "first").read_text(), (root / "second").read_text()))
+        return []
+
+    power_sweep(
+        lambda root: None,
+        [Step(argv_for=argv_for("second"))],
+        check,
+        work=tmp_path,
+        before=[argv_for("first")],
+    )
+
+    whole = max(seen, key=lambda pair: len(pair[1]))
+    assert whole[0] == whole[1] != current.read_text()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from cuectl.engine.cue_drafts import create_cue
 from cuectl.engine.cue_lookup import find_cue
 from cuectl.model.cue_draft import CueDraft
-from cuectl.model.draft_trigger import ScheduleDraft
 from cuectl.store import views
 from cuectl.store.segments import implied_views, read_lines
 
@@ -18,13 +17,11 @@ if TYPE_CHECKING:
 
 
 def a_draft(**fields: Any) -> CueDraft:
-    """Return a draft of a command named `backup`, by hand; schedule fields are taken apart."""
-    names = ("cron", "at", "every_s", "in_s", "timezone", "manual")
-    schedule = {name: fields.pop(name) for name in names if name in fields}
+    """Return a draft of a command named `backup`, by hand; changed by `fields`."""
     plain: dict[str, Any] = {"name": "backup"}
     if not {"task", "shell", "argv", "payload"} & fields.keys():
         plain["argv"] = ("true",)
-    return CueDraft(**(plain | fields), schedule=ScheduleDraft(**schedule))
+    return CueDraft(**(plain | fields))
 
 
 def make(runtime: Runtime, **fields: Any) -> Cue:
@@ -69,5 +66,3 @@ def _files(home: str, folder: str) -> list[str]:
         for base, _, names in os.walk(f"{home}/{folder}")
         for name in names
     ]
-
-

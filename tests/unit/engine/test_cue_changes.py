@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,7 +11,6 @@ from cuectl.engine.cue_drafts import update_cue
 from cuectl.engine.cue_lookup import find_cue
 from cuectl.model.cue import CueStatus
 from cuectl.model.cue_draft import CueDraft
-from cuectl.model.draft_trigger import ScheduleDraft
 from cuectl.model.errors import Conflict, NotFound, UsageError
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.instants import from_text
@@ -30,10 +29,8 @@ if TYPE_CHECKING:
     from tests.conftest import ManualClock
 
 
-def update(runtime: Runtime, ref: str = "backup", **fields: object) -> object:
-    names = ("cron", "at", "every_s", "in_s", "timezone", "manual")
-    schedule = ScheduleDraft(**{n: fields.pop(n) for n in names if n in fields})  # type: ignore[arg-type]
-    return update_cue(runtime, ref, CueDraft(schedule=schedule, **fields))  # type: ignore[arg-type]
+def update(runtime: Runtime, ref: str = "backup", **fields: Any) -> None:
+    update_cue(runtime, ref, CueDraft(**fields))
 
 
 def pause(runtime: Runtime) -> bool:
@@ -366,9 +363,7 @@ def test_what_was_not_started_is_skipped_and_what_runs_goes_on(runtime: Runtime)
     running = replace(
         claim.new_execution(cue, runtime.now()), pass_id="p", status=ExecutionStatus.PENDING
     )
-    queued = replace(
-        claim.new_execution(cue, runtime.now() + 1), status=ExecutionStatus.QUEUED
-    )
+    queued = replace(claim.new_execution(cue, runtime.now() + 1), status=ExecutionStatus.QUEUED)
     pending = replace(claim.new_execution(cue, runtime.now() + 2), due_at=runtime.now() + 99)
     with change(runtime) as tx:
         _, state = find_cue(tx, "backup")

@@ -103,13 +103,13 @@ def test_the_name_of_a_cue_at_rest_can_be_used_again(runtime: Runtime, status: C
 
 
 def _put_at_rest(runtime: Runtime, cue: Cue, status: CueStatus) -> None:
-    from cuectl.store.lines import Event
+    from cuectl.store.lines import Event, Views
 
     _, state = found(runtime, cue.id)
     marker = paths.marker(state.next_at or 0, "c", cue.id)
     rest = replace(state, status=status, next_at=None)
     with change(runtime) as tx:
-        views = {paths.state(cue.id): rest.to_record(), marker: None}
+        views: Views = {paths.state(cue.id): rest.to_record(), marker: None}
         tx.stage(Event(type="cue.planned", ids={"cue": cue.id}, set=views))
 
 
