@@ -23,6 +23,12 @@ SECTIONS = (SCHEDULE, RUN, INSIDE, LOOK, DEFINE, CARE)
 # nothing that people call, and not listed.
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "create": ("create", SCHEDULE, "Create a cue from --cron, --at, --every or --in"),
+    "list": ("list", SCHEDULE, "List cues with their next fire and last result"),
+    "get": ("get", SCHEDULE, "Show one cue: schedule, handler, policies, recent executions"),
+    "next": ("next", SCHEDULE, "Show the coming fires, of all cues or of any expression"),
+    "pause": ("pause", SCHEDULE, "Stop firing a cue, keeping it"),
+    "resume": ("resume", SCHEDULE, "Let a paused cue fire again"),
+    "delete": ("delete", SCHEDULE, "Delete a cue; its executions stay"),
     "run-due": ("run_due", RUN, "Run everything that is due, once; what cron calls"),
     "worker": ("worker", RUN, "Run what is due, and stay for what comes next"),
     "fire": ("fire", SCHEDULE, "Start a cue now, whatever its schedule"),

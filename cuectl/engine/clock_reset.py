@@ -14,7 +14,8 @@ from cuectl.engine.agenda_ahead import first_fires, jitter_of
 from cuectl.engine.alerts import raise_alert
 from cuectl.engine.settle import Settling, read_cue
 from cuectl.model.cue import CueStatus
-from cuectl.model.execution import execution_from_record
+from cuectl.model.execution import Execution, Record, execution_from_record
+from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.instants import HOUR, to_text
 from cuectl.store import paths
 from cuectl.store.lines import Event, Views
@@ -75,16 +76,29 @@ def _plan_cue_anew(tx: Transaction, cue_id: str, now: int) -> None:
 
 
 def _shorten_wait(tx: Transaction, execution_id: str, now: int) -> None:
-    record = tx.read(paths.waiting_execution(execution_id))
-    execution = execution_from_record(record) if record else None
-    if execution is None or execution.reason != "retry" or execution.due_at is None:
+    execution = tx.decoded(paths.waiting_execution(execution_id), execution_from_record)
+    if execution is None:
         return
-    longest = round(max(execution.policy.backoff_s, default=0.0) * 1000)
-    if execution.due_at <= now + longest:
+    if execution.status is ExecutionStatus.PENDING:
+        meant_for_later = execution.scheduled_for > now or execution.triggered_by == "fire"
+        if not meant_for_later:
+            _look_again_at(tx, execution, "due_at", "e", now)
+    elif execution.report_until is not None:
+        longest = round((execution.policy.outcome_deadline_s or 0) * 1000)
+        _look_again_at(tx, execution, "report_until", "w", now + longest)
+    elif execution.status is ExecutionStatus.WAITING:
+        longest = round(max(execution.policy.backoff_s, default=0.0) * 1000)
+        _look_again_at(tx, execution, "due_at", "r", now + longest)
+
+
+def _look_again_at(tx: Transaction, execution: Execution, field: str, kind: str, at: int) -> None:
+    """Move the marker of what waits to an instant, unless it stands earlier."""
+    before = getattr(execution, field)
+    if before is None or before <= at:
         return
-    soon = replace(execution, due_at=now + longest)
+    moved: Record = {field: at}
     views: Views = {
-        paths.marker(execution.due_at, "r", execution_id): None,
-        paths.marker(now + longest, "r", execution_id): True,
+        paths.marker(before, kind, execution.id): None,
+        paths.marker(at, kind, execution.id): True,
     }
-    tx.stage(claim.waiting_event("waiting", soon, views))
+    tx.stage(claim.waiting_event(execution.status.value, replace(execution, **moved), views))

@@ -84,7 +84,7 @@ def _replanned(old: Cue, new: Cue, state: CueState, now: int) -> Views:
     return views
 
 
-def stage_pause(tx: Transaction, cue: Cue, state: CueState, reason: str | None = None) -> bool:
+def stage_pause(tx: Transaction, cue: Cue, state: CueState, *, reason: str | None = None) -> bool:
     """Stage that a cue stops firing; tell whether it was firing.
 
     Its state keeps the next nominal time, so that `stage_resume` knows what fell due since.

@@ -19,6 +19,7 @@ from cuectl.engine.clock_reset import reset_after_future
 from cuectl.engine.definitions_in_force import InForce
 from cuectl.engine.ends import End, Ends
 from cuectl.engine.handler_start import CannotStart, limit_s, start_of
+from cuectl.engine.healer import Healer
 from cuectl.engine.local_executor import LocalExecutor, SpawnError
 from cuectl.engine.pass_options import PassOptions, PassResult
 from cuectl.engine.recover import look_at_open
@@ -57,6 +58,7 @@ class Pass:
         self.agenda = AgendaRound(self.context, options)
         self.ends = Ends(self.context)
         self.ready: deque[Execution] = deque()
+        self.healer = Healer(self.store, runtime.now)
         self.result = PassResult()
         self._began_s = monotonic_s()
 
@@ -69,6 +71,7 @@ class Pass:
         """
         self.supervisor.open()
         self.store.watch = self.admission.follow
+        self.store.heal = self.healer
         try:
             self._begin()
             while not self._is_over():
@@ -91,6 +94,7 @@ class Pass:
             self._recover(tx, to)
             self.agenda.list_due(self.store.home, to.now)
             self._plan(tx, to)
+            self.healer.stage(tx, to)
         if self.options.claimed is not None:
             self.options.claimed(0)
         self._take(to)
@@ -178,6 +182,7 @@ class Pass:
                 self._recover(tx, to)
             self.agenda.list_due(self.store.home, to.now)
             self._plan(tx, to)
+            self.healer.stage(tx, to)
         self._take(to)
 
     def _perform(self) -> None:
@@ -256,6 +261,7 @@ class Pass:
                 self.ends.settle_one(tx, to, end)
             self.agenda.list_due_again(self.store, to.now)
             self._plan(tx, to)
+            self.healer.stage(tx, to)
         self.ends.done(group)
         self.result.settled += len(group)
         self._take(to)

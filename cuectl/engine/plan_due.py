@@ -24,6 +24,8 @@ from cuectl.store.agenda import Marker
 from cuectl.store.lines import Event, Views
 from cuectl.store.store import Transaction
 
+NO_HANDLER = "no_handler"
+
 
 @dataclass(slots=True, kw_only=True)
 class Planning:
@@ -126,9 +128,9 @@ def _start(
     wait_until = decision.not_before
     runnable = plan.can_run(cue.target, cue.payload)
     if not runnable or (wait_until is not None and wait_until > to.now):
-        due_at = wait_until if wait_until is not None else decision.nominal
+        due_at = max(wait_until or to.now, to.now)
         execution = claim.new_execution(cue, decision.nominal)
-        waiting = replace(execution, due_at=due_at)
+        waiting = replace(execution, due_at=due_at, reason=None if runnable else NO_HANDLER)
         marker: Views = {paths.marker(due_at, "e", execution.id): True}
         tx.stage(claim.waiting_event("pending", waiting, marker))
         return replace(state, running=(*state.running, execution.id))
@@ -199,10 +201,17 @@ def _without_handler(
     to: Settling,
     gone: Views,
 ) -> None:
+    if execution.reason != NO_HANDLER:
+        # Its time to wait begins now: nobody may have looked for hours.
+        waiting = replace(execution, due_at=to.now, reason=NO_HANDLER)
+        again: Views = {paths.marker(to.now, marker.kind, execution.id): True}
+        old: Views = {_marker_path(marker): None}
+        tx.stage(claim.waiting_event(execution.status.value, waiting, old | again))
+        return
     if to.now - marker.at < plan.no_handler_after_ms:
         plan.later.append(marker)
         return
-    missed = replace(execution, status=ExecutionStatus.MISSED, reason="no_handler")
+    missed = replace(execution, status=ExecutionStatus.MISSED)
     finish(tx, missed, to, gone)
     known = read_cue(tx, execution.cue_id)
     if known:

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from cuectl.engine.apply import drifted
 from cuectl.engine.definitions_in_force import InForce, load_worker_file
 from cuectl.engine.home_file import definitions_for_pass
 from cuectl.engine.pass_options import PassOptions, PassResult
@@ -34,7 +35,16 @@ def in_force_for(runtime: Runtime, config: str | None = None) -> InForce:
     base, problem = definitions_for_pass(runtime)
     if problem:
         sys.stderr.write(f"{problem}\n")
+    _tell_of_drift(runtime)
     return load_worker_file(config, base) if config else base
+
+
+def _tell_of_drift(runtime: Runtime) -> None:
+    """Say which applied files have changed: they are obeyed after the next `apply` only."""
+    with runtime.store.locked():
+        changed = drifted(runtime.store)
+    for path in changed:
+        sys.stderr.write(f"cuectl: '{path}' has changed since it was applied\n")
 
 
 def detach() -> int | None:

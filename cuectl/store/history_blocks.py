@@ -121,6 +121,23 @@ def unpack(path: str, raw: bytes) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
+def readable_bytes(path: str) -> bytes:
+    """Return what can be had of a segment, also of a packed one that is damaged."""
+    raw = files.read_file(path, limit=1 << 34) or b""
+    if not path.endswith(".gz"):
+        return raw
+    import zlib
+
+    unpacker = zlib.decompressobj(_GZIP)
+    parts = []
+    for start in range(0, len(raw), _HEAD_BYTES):
+        try:
+            parts.append(unpacker.decompress(raw[start : start + _HEAD_BYTES]))
+        except zlib.error:
+            break
+    return b"".join(parts)
+
+
 def _unpacked(path: str) -> Iterator[bytes]:
     packed = _packed_path(path)
     raw = files.read_file(packed, limit=1 << 34)

@@ -7,23 +7,26 @@ long journal is not read while others wait.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cuectl.model.errors import StateError
 from cuectl.store.base import read_base, seq_of_base
-from cuectl.store.history_blocks import number_of
+from cuectl.store.history_blocks import number_of, readable_bytes
+from cuectl.store.journal import CLOSED
 from cuectl.store.lines import BadLine, decode_line
 from cuectl.store.position import Position
 from cuectl.store.segments import base_file, read_segment, segment_files
+from cuectl.store.views import check_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cuectl.store.lines import Record, Views
 
-CLOSED = "journal.closed"
 MOST_NAMED = 100
+_NAMED_PATH = re.compile(rb'"([a-z]+/[A-Za-z0-9_.@%+=/-]+)":')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +49,13 @@ class Replay:
     Attributes:
         views: every view that the journal implies up to `place`.
         place: behind the last whole group that was taken in.
-        damage: what is wrong, in the order of the journal.
-        damaged_at: the number of the first line that is damaged or missing.
+        damage: what is wrong, in the order of the journal; at most a hundred things.
+        damaged_at: the number of the first line that is damaged or missing, None for none.
+        bad_files: the paths of the files with damage.
         since_damage: views that were set or removed behind the last damage.
+        touched: views that damaged lines name.
+        is_silent: whether there are lines of which not even damaged bytes are left.
         lines: how many lines were read.
-        watch: told of every line.
     """
 
     def __init__(self, home: str, watch: Callable[[Record], None] | None = None) -> None:
@@ -59,16 +64,21 @@ class Replay:
         self.place = Position()
         self.damage: list[Damage] = []
         self.damaged_at: int | None = None
+        self.bad_files: list[str] = []
         self.since_damage: set[str] = set()
+        self.touched: set[str] = set()
+        self.is_silent = False
         self.lines = 0
-        self.bad_segments: list[str] = []
         self._watch = watch
         self._base_seq = 0
         self._begun = self._closed = False
         self._group: list[Record] = []
 
     def run(self, until: Position | None = None) -> None:
-        """Take in all that is not taken in yet, up to a place (None: all whole groups)."""
+        """Take in what is not taken in yet, up to a place that is whole, or to the end.
+
+        A torn end is damage before a place that is whole, and none where the journal ends.
+        """
         if not self._begun:
             self._begin()
         for path in self._segments(until):
@@ -83,6 +93,7 @@ class Replay:
         found = read_base(base)
         for number, reason in found.bad_lines:
             self._note(base, number, reason, found.place.seq)
+            self.is_silent = True
         self.views = {path: value for path, value in found.views.items() if value is not None}
         self._base_seq = seq_of_base(base)
         self.place = Position(segment="", seq=found.place.seq, sum=found.place.sum)
@@ -99,36 +110,42 @@ class Replay:
     # --- one segment ------------------------------------------------------------------------
 
     def _take_segment(self, path: str, size: int | None) -> None:
-        try:
-            data = read_segment(path)[:size]
-        except StateError as error:
-            self._note(path, None, str(error), self.place.seq + 1)
-            self._skip_unreadable(path)
-            return
-        first = number_of(path)
-        if first <= self._base_seq and _name(path) != self.place.segment:
+        is_known = _name(path) == self.place.segment
+        is_old = number_of(path) <= self._base_seq and not is_known
+        data = self._bytes(path, is_old=is_old)[:size]
+        if is_old:
             self._check_old(path, data)
             return
-        same = _name(path) == self.place.segment
-        if not same:
-            self._go_to(path, first)
-        self._take_lines(path, data, self.place.size if same else 0, is_open=size is not None)
+        if not is_known:
+            self._go_to(path)
+        start = self.place.size if is_known else 0
+        self._take_lines(path, data, start, is_whole=size is not None)
 
-    def _go_to(self, path: str, first: int) -> None:
-        expected = self.place.seq + 1
+    def _bytes(self, path: str, *, is_old: bool) -> bytes:
+        try:
+            return read_segment(path)
+        except StateError as error:
+            self._note(path, None, error.message, None if is_old else self.place.seq + 1)
+            self.is_silent = True
+            return readable_bytes(path)
+
+    def _go_to(self, path: str) -> None:
+        first, expected = number_of(path), self.place.seq + 1
+        seq, chain = self.place.seq, self.place.sum
         if first != expected:
             self._note(path, None, f"it begins with line {first}, not {expected}", expected)
-            self.place = Position(segment=_name(path), seq=first - 1, sum="")
+            self.is_silent = True
+            seq, chain = first - 1, ""
         elif self.place.segment and not self._closed:
             self._note(path, None, "the segment before it was not closed", expected)
-        self.place = Position(segment=_name(path), seq=self.place.seq, sum=self.place.sum)
-        self._group, self._closed = [], False
+        self.place = Position(segment=_name(path), seq=seq, sum=chain)
+        self._closed = False
 
-    def _take_lines(self, path: str, data: bytes, start: int, *, is_open: bool) -> None:
+    def _take_lines(self, path: str, data: bytes, start: int, *, is_whole: bool) -> None:
         number = data.count(b"\n", 0, start)
         seq, chain = self.place.seq, self.place.sum
         self._group = []
-        pending: tuple[int, str, int] | None = None
+        bad: list[tuple[int, str, bytes]] = []
         while (end := data.find(b"\n", start)) >= 0:
             number += 1
             raw, start = data[start:end], end + 1
@@ -136,27 +153,40 @@ class Replay:
                 line, line_sum = decode_line(raw)
             except BadLine as error:
                 # A torn end is no damage; it is when whole lines stand behind it.
-                pending = pending or (number, str(error), seq + 1)
+                bad.append((number, str(error), raw))
                 continue
-            if pending:
-                # What follows damage is taken as it stands: each line is a fact by itself.
-                self._note(path, *pending)
-                self._group, pending = [], None
+            if bad:
+                self._lose(path, bad, seq, line["seq"])
+                bad = []
             else:
                 self._check_place(path, number, line, seq, chain)
             seq, chain = line["seq"], line_sum
             self._take_line(path, line, line_sum, start)
-        if (pending or self._group or start < len(data)) and (self._closed or is_open):
-            reason = pending[1] if pending else "a group that is not whole"
-            self._note(path, pending[0] if pending else number, reason, seq + 1)
+        if (bad or self._group or start < len(data)) and (self._closed or is_whole):
+            bad.append((number, "a group that is not whole", data[start:]))
+            self._lose(path, bad, seq, None)
+
+    def _lose(
+        self, path: str, bad: list[tuple[int, str, bytes]], seq: int, following: int | None
+    ) -> None:
+        """Note damaged lines; what follows is taken as it stands: each line is a fact."""
+        for number, reason, raw in bad:
+            self._note(path, number, reason, seq + 1)
+            self.touched |= _paths_in(raw)
+            if not (raw.startswith(b'{"seq":') and raw.endswith(b'"}')):
+                self.is_silent = True
+        if following is None or following - seq - 1 != len(bad):
+            self.is_silent = True
+        self._group = []
 
     def _check_place(self, path: str, number: int, line: Record, seq: int, chain: str) -> None:
         if line["seq"] != seq + 1:
             self._note(path, number, f"line {line['seq']} where {seq + 1} should stand", seq + 1)
+            self.is_silent = True
         elif chain and line["prev"] != chain:
             self._note(path, number, f"line {line['seq']} does not follow the one before", seq + 1)
-        expected = self._group[-1]["left"] - 1 if self._group else None
-        if line["left"] != (line["n"] - 1 if expected is None else expected):
+        expected = self._group[-1]["left"] if self._group else line["n"]
+        if line["left"] != expected - 1:
             self._note(path, number, f"line {line['seq']} is not in its group", line["seq"])
             self._group = []
 
@@ -182,8 +212,6 @@ class Replay:
         if self._watch:
             self._watch(line)
 
-    # --- what does not count any more ---------------------------------------------------------
-
     def _check_old(self, path: str, data: bytes) -> None:
         """Check a segment that stands before the base: it is kept to be read, no more."""
         for number, raw in enumerate(data.split(b"\n")[:-1], 1):
@@ -196,13 +224,9 @@ class Replay:
             if self._watch:
                 self._watch(line)
 
-    def _skip_unreadable(self, path: str) -> None:
-        self.place = Position(segment=_name(path), seq=self.place.seq, sum="")
-        self._group, self._closed = [], True
-
     def _note(self, path: str, line: int | None, reason: str, seq: int | None) -> None:
-        if path not in self.bad_segments:
-            self.bad_segments.append(path)
+        if path not in self.bad_files:
+            self.bad_files.append(path)
         if len(self.damage) < MOST_NAMED:
             self.damage.append(Damage(file=_name(path), line=line, reason=reason))
         if seq is not None:
@@ -213,3 +237,13 @@ class Replay:
 def _name(path: str) -> str:
     return os.path.basename(path).removesuffix(".gz")
 
+
+def _paths_in(raw: bytes) -> set[str]:
+    """Return the views that damaged bytes name."""
+    found = set()
+    for match in _NAMED_PATH.findall(raw):
+        try:
+            found.add(check_path(match.decode("ascii")))
+        except ValueError:
+            continue
+    return found

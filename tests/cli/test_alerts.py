@@ -10,13 +10,13 @@ from jsonschema import Draft202012Validator
 
 from cuectl.cli.commands.alerts.list import TYPES
 from cuectl.engine.alerts import raise_alert
-from cuectl.engine.runtime import Runtime
 from cuectl.model.alert import AlertType
 from cuectl.model.cue import CueState
 from cuectl.model.instants import from_text
 from tests.unit.engine.test_alerts import CUE
 
 if TYPE_CHECKING:
+    from cuectl.engine.runtime import Runtime
     from tests.builder import Cuectl
     from tests.conftest import ManualClock
 
@@ -29,11 +29,12 @@ FIRST, SECOND = "alert_01m7xx9x8000000000000001", "alert_01m7xx9x800000000000000
 def raised(cuectl: Cuectl, clock: ManualClock, runtime: Runtime) -> Cuectl:
     """The program on a store with two alerts, one of the cue `backup`."""
     theirs = replace(runtime, home=str(cuectl.home))
-    texts = ("'backup' missed an occurrence", "sink 'ops' is gone")
+    wanted = (
+        ("missed", CUE, "'backup' missed an occurrence"),
+        ("delivery_failed", None, "sink 'ops' is gone"),
+    )
     with theirs.store.transaction(clock.now()) as tx:
-        for kind, cue, message in zip(
-            ("missed", "delivery_failed"), (CUE, None), texts, strict=True
-        ):
+        for kind, cue, message in wanted:
             raise_alert(
                 tx,
                 clock.now(),

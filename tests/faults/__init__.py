@@ -22,10 +22,11 @@ from .durability import Model
 from .leftovers import await_quiet, kill_leftovers, leftovers
 from .operations import CRASH_KINDS, FAIL_KINDS, Kind, Op
 from .plans import Crash, Fail
+from .points import Crashes, Errors
 from .power import PowerState, power_states
 from .runs import How, Result, crash_at, fail_at, record, unavailable
 from .snapshot import Snapshot
-from .sweeps import Crashes, Errors, Points, Step, SweepReport, power_sweep, sweep
+from .sweeps import Points, Step, SweepReport, power_sweep, sweep
 
 __all__ = [
     "CRASH_KINDS",

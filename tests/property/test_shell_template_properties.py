@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cuectl.model import shell_template
@@ -146,6 +146,7 @@ def output(shell: str, command: str, room: Path) -> bytes:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+@settings(deadline=None)
 @given(command=noisy_commands(), value=VALUES)
 def test_a_value_arrives_as_a_plain_word_would_and_runs_nothing(
     shell: str, room: Path, command: str, value: str
@@ -168,6 +169,7 @@ def test_a_value_arrives_as_a_plain_word_would_and_runs_nothing(
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+@settings(deadline=None, max_examples=30)
 @given(value=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 @pytest.mark.parametrize("quotes", ["{}", "'{}'", '"{}"', '"$(printf %s {})"'])
 def test_any_text_arrives_as_it_is_in_any_quotes(

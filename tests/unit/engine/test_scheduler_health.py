@@ -3,13 +3,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import pytest
-
 from cuectl.engine.scheduler_health import SchedulerHealth, crontab_line, scheduler_health
 from cuectl.store.passes import PassFile
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def test_a_store_that_no_pass_has_seen_says_so(home: Path) -> None:

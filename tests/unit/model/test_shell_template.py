@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cuectl.model.handler_text import shell_command
 from cuectl.model.shell_template import BadTemplate, render_shell, single_quoted
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHELLS = [shell for shell in ("sh", "dash", "bash", "busybox") if shutil.which(shell)]
 NASTY = (
