@@ -11,7 +11,7 @@ from cuectl.engine.handler_start import can_run
 from cuectl.engine.pass_options import PassOptions
 from cuectl.engine.plan_due import Planning, plan_marker
 from cuectl.engine.runtime import Runtime
-from cuectl.engine.settle import Settling
+from cuectl.engine.settling import Settling
 from cuectl.engine.supervise import Supervisor
 from cuectl.engine.surroundings import Context
 from cuectl.engine.waiting_deadlines import plan_deadline

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 OVERDUE_MS = 300_000
 _LOOK_AHEAD = 100
+# With so many cues overdue, it does not matter whether a marker more or less is a leftover.
+_CHECKED_MOST = 1_000
 # Occurrences of cues, pending executions, retries: what a pass starts something for.
 _WORK = frozenset("cer")
 
@@ -38,7 +40,8 @@ class Agenda:
 def look_at_agenda(source: ViewSource, home: str, now: int) -> Agenda:
     """Return what the agenda says."""
     late = [one for one in due_markers(home, now - OVERDUE_MS) if one.kind == "c"]
-    late = [one for one in late if _stands(source, one)]
+    if len(late) <= _CHECKED_MOST:
+        late = [one for one in late if _stands(source, one)]
     marker = _next_work(home, now)
     return Agenda(
         next_at=marker.at if marker else None,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cuectl.engine import claim, process_tree
-from cuectl.engine.settle import Settling, finish, read_open
+from cuectl.engine.settle import finish, read_open
+from cuectl.engine.settling import Settling
 from cuectl.model.errors import Conflict
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus

@@ -12,7 +12,8 @@ from dataclasses import replace
 from cuectl.engine import claim
 from cuectl.engine.agenda_ahead import first_fires, jitter_of
 from cuectl.engine.alerts import raise_alert
-from cuectl.engine.settle import Settling, read_cue
+from cuectl.engine.settle import read_cue
+from cuectl.engine.settling import Settling
 from cuectl.model.cue import CueStatus
 from cuectl.model.execution import Execution, Record, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus

@@ -10,7 +10,8 @@ from cuectl.engine import claim
 from cuectl.engine.agenda_ahead import look_ahead
 from cuectl.engine.cue_schedule import marker_of
 from cuectl.engine.cues import check_name_is_free, ids_of, planned_views
-from cuectl.engine.settle import Settling, finish
+from cuectl.engine.settle import finish
+from cuectl.engine.settling import Settling
 from cuectl.model.cue import AT_REST, Cue, CueState, CueStatus
 from cuectl.model.errors import Conflict
 from cuectl.model.execution import execution_from_record

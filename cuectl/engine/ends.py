@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from cuectl.engine.attempt_end import Found, find, judge_attempt, with_reported
 from cuectl.engine.clock import monotonic_s
 from cuectl.engine.handler_start import limit_s, working_directory
-from cuectl.engine.settle import Settling, read_open, settle
+from cuectl.engine.settle import read_open, settle
+from cuectl.engine.settling import Settling
 from cuectl.engine.surroundings import Context
 from cuectl.model.execution import Execution
 from cuectl.model.start import Ended, Phase

@@ -14,7 +14,7 @@ from cuectl.store.lines import Event
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cuectl.engine.settle import Settling
+    from cuectl.engine.settling import Settling
     from cuectl.model.execution import Record
     from cuectl.store.store import Store, Transaction
     from cuectl.store.views import BadView

@@ -24,7 +24,7 @@ from cuectl.engine.local_executor import LocalExecutor, SpawnError
 from cuectl.engine.pass_options import PassOptions, PassResult
 from cuectl.engine.recover import look_at_open
 from cuectl.engine.runtime import Runtime
-from cuectl.engine.settle import Settling
+from cuectl.engine.settling import Settling
 from cuectl.engine.supervise import Supervisor, ended_of
 from cuectl.engine.surroundings import Context, context_of
 from cuectl.model.errors import LockTimeout

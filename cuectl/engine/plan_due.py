@@ -13,7 +13,9 @@ from cuectl.engine import claim
 from cuectl.engine.agenda_ahead import jitter_of, look_ahead
 from cuectl.engine.alerts import clear_alerts
 from cuectl.engine.cancel import request_cancel
-from cuectl.engine.settle import Settling, alert, claimed_by, finish, read_cue
+from cuectl.engine.cue_alerts import alert
+from cuectl.engine.settle import claimed_by, finish, read_cue
+from cuectl.engine.settling import Settling
 from cuectl.model.cue import Cue, CueState, CueStatus
 from cuectl.model.execution import Execution, Record, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus

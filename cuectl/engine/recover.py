@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from cuectl.engine import claim, process_tree
 from cuectl.engine.local_executor import exit_of
-from cuectl.engine.settle import Settling, claimed_by, promote_queued, read_cue
+from cuectl.engine.settle import claimed_by, promote_queued, read_cue
+from cuectl.engine.settling import Settling
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.start import Cause, Ended, Phase, process_key

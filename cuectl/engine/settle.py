@@ -6,54 +6,26 @@ one transaction, so none can be lost without the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from cuectl.engine import claim
-from cuectl.engine.alerts import clear_alerts, raise_alert
 from cuectl.engine.attempt_end import Found, next_attempt, with_end
+from cuectl.engine.cue_alerts import judge_streak
 from cuectl.engine.release import release_children
+from cuectl.engine.settling import Settling
 from cuectl.model.cue import Cue, CueState, CueStatus, cue_from_record, state_from_record
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.execution_status import NEVER_STARTED, ExecutionStatus
 from cuectl.model.plan import retry_at
 from cuectl.model.policy import OnInterrupted
 from cuectl.model.start import Ended, Phase
-from cuectl.model.verdict import Verdict, counts_as_failure, counts_as_success
+from cuectl.model.verdict import Verdict, counts_as_failure
 from cuectl.model.verification import OutcomeState, VerificationMode
 from cuectl.store import paths
 from cuectl.store.lines import Views
 from cuectl.store.store import Transaction
 
 RERUNS_MOST = 3
-STREAK = 3
-
-
-@dataclass(slots=True, kw_only=True)
-class Settling:
-    """What settling needs besides the transaction.
-
-    Attributes:
-        now: the instant of the change.
-        random: for ids of alerts.
-        pass_id, boot: of the pass that claims what becomes free; None in a command, which
-            leaves that to the next pass.
-        masked: hides secrets in a text.
-        sinks_of: where alerts go, from the sinks that a policy names.
-        lines: what was raised, for the standard error of the pass.
-        claimed: executions that this settling has claimed for the pass.
-        failed: whether something settled as a failure.
-    """
-
-    now: int
-    random: Callable[[int], bytes]
-    pass_id: str | None = None
-    boot: str | None = None
-    masked: Callable[[str], str] = str
-    sinks_of: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
-    lines: list[str] = field(default_factory=list)
-    claimed: list[Execution] = field(default_factory=list)
-    failed: bool = False
 
 
 def read_open(tx: Transaction, execution_id: str) -> Execution | None:
@@ -207,76 +179,6 @@ def _at_rest(cue: Cue, state: CueState, done: Execution) -> CueState:
     word = OutcomeState(done.outcome_state or OutcomeState.UNKNOWN)
     failed = counts_as_failure(done.status, word) or done.status is ExecutionStatus.MISSED
     return replace(state, status=CueStatus.FAILED if failed else CueStatus.COMPLETED)
-
-
-def judge_streak(
-    tx: Transaction, cue: Cue, state: CueState, done: Execution, to: Settling
-) -> CueState:
-    """Count failures in a row, and raise or clear the alerts that depend on the result."""
-    word = OutcomeState(done.outcome_state or OutcomeState.UNKNOWN)
-    if counts_as_success(done.status, word):
-        cleared = clear_alerts(state, *_CLEARED_BY_SUCCESS)
-        return replace(cleared, failures=0)
-    if not counts_as_failure(done.status, word):
-        return state
-    state = replace(state, failures=state.failures + 1)
-    for kind, message in _failure_alerts(done, state.failures):
-        state = alert(tx, cue, state, kind, message, done.id, to)
-    return state
-
-
-_CLEARED_BY_SUCCESS = (
-    "verification_failed",
-    "consecutive_failures",
-    "outcome_timeout",
-    "interrupted",
-    "missed",
-    "overlap",
-    "no_handler",
-)
-
-
-def _failure_alerts(done: Execution, failures: int) -> Sequence[tuple[str, str]]:
-    name, why = done.cue_name, done.reason or done.error or done.status.value
-    found: list[tuple[str, str]] = []
-    if done.outcome_state == OutcomeState.VERIFICATION_FAILED:
-        found.append(("verification_failed", f"'{name}' ran and is not verified: {why}"))
-    if done.reason == "outcome_timeout":
-        found.append(("outcome_timeout", f"'{name}' did not report in time"))
-    if done.status is ExecutionStatus.INTERRUPTED:
-        found.append(("interrupted", f"'{name}' lost its process and left no outcome"))
-    if failures >= STREAK:
-        found.append(("consecutive_failures", f"'{name}' failed {failures} times in a row: {why}"))
-    return found
-
-
-def alert(
-    tx: Transaction,
-    cue: Cue,
-    state: CueState,
-    kind: str,
-    message: str,
-    execution_id: str | None,
-    to: Settling,
-) -> CueState:
-    """Raise an alert of a cue unless one of its kind is open; note its line for the pass."""
-    before = dict(state.alerts)
-    after = raise_alert(
-        tx,
-        to.now,
-        type=kind,
-        message=to.masked(message),
-        cue=cue,
-        state=state,
-        execution_id=execution_id,
-        sinks=to.sinks_of(cue.policy.alert),
-        randomness=to.random(9),
-    )
-    if after is None:
-        return state
-    if dict(after.alerts) != before:
-        to.lines.append(f"alert: {kind}: {to.masked(message)}")
-    return after
 
 
 def promote_queued(tx: Transaction, cue: Cue, state: CueState, to: Settling) -> CueState:

@@ -11,7 +11,7 @@ from cuectl.engine.alerts import sink_keys
 from cuectl.engine.definitions_in_force import InForce
 from cuectl.engine.handler_start import Surroundings
 from cuectl.engine.runtime import Runtime
-from cuectl.engine.settle import Settling
+from cuectl.engine.settling import Settling
 from cuectl.model.masking import Masker
 from cuectl.store.env_file import read_env_file
 

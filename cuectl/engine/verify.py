@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cuectl.engine import claim
+from cuectl.engine.cue_alerts import judge_streak
 from cuectl.engine.release import release_children
-from cuectl.engine.settle import Settling, judge_streak, read_cue
+from cuectl.engine.settle import read_cue
+from cuectl.engine.settling import Settling
 from cuectl.model.errors import Conflict
 from cuectl.model.execution import Execution
 from cuectl.model.execution_status import ExecutionStatus

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from cuectl.engine.attempt_end import Found, find, judge_attempt, with_end
 from cuectl.engine.handler_start import limit_s, working_directory
-from cuectl.engine.settle import Settling, finish
+from cuectl.engine.settle import finish
+from cuectl.engine.settling import Settling
 from cuectl.engine.surroundings import Context
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.start import Ended

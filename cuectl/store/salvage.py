@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from cuectl.model.instants import to_text
 from cuectl.store import files
 from cuectl.store.base import base_name, write_base
-from cuectl.store.checkpoint import sync_views
+from cuectl.store.checkpoint import _sync_views as sync_views
 from cuectl.store.healing import FOLDER
 from cuectl.store.history_blocks import number_of, readable_bytes
-from cuectl.store.lines import SUM_LETTERS, BadLine, decode_line
+from cuectl.store.lines import SUM_LETTERS, BadLine, Event, decode_line, encode_group
 from cuectl.store.position import Applied, Position, read_applied, segment_name, write_applied
 from cuectl.store.segments import segment_files
 from cuectl.store.view_check import view_files
@@ -60,7 +60,7 @@ def salvage(store: Store, replay: Replay, now: int) -> Salvaged:
     if replay.damaged_at is not None or seen > replay.place.seq:
         known, kept = _known(store.home, replay, seen)
         seq = max(replay.place.seq, seen, _last_number(store.home))
-        _change_over(store, seq, known, to_text(now))
+        _change_over(store, seq, known, _event(replay, aside, kept), to_text(now))
     for path in replay.bad_files:
         if not os.path.basename(path).startswith("base-"):
             _keep_whole_lines(path)
@@ -134,17 +134,18 @@ def _put_aside(home: str, paths: list[str], now: int) -> list[str]:
     return kept
 
 
-def _change_over(store: Store, seq: int, known: Views, at: str) -> None:
+def _change_over(store: Store, seq: int, known: Views, event: Event, at: str) -> None:
     """Let the journal go on behind line `seq`, on a base."""
     home = store.home
     apply(home, known, anew=True)
     sync_views(home)
     chain = hashlib.sha256(f"{seq} {at}".encode()).hexdigest()[:SUM_LETTERS]
-    place = Position(segment=segment_name(seq + 1), size=0, seq=seq, sum=chain)
-    files.touch_new(f"{home}/journal/{place.segment}")
-    files.sync_directory(f"{home}/journal")
+    segment = segment_name(seq + 1)
+    data, last = encode_group([event], seq + 1, chain, at)
+    files.replace_file(f"{home}/journal/{segment}", data, durable=True)
     # Nobody may go on in the old segments once the base is there: it hides what they would
     # add. So new commands are sent to the new segment first.
+    place = Position(segment=segment, size=len(data), seq=seq + 1, sum=last)
     here = Applied(position=place, boot=store.boot)
     write_applied(f"{home}/journal/checkpoint", here, durable=True)
     write_applied(f"{home}/journal/applied", here)
@@ -152,6 +153,12 @@ def _change_over(store: Store, seq: int, known: Views, at: str) -> None:
     for name in files.list_directory(f"{home}/journal"):
         if name.startswith("base-") and name != base_name(seq):
             files.remove_file(f"{home}/journal/{name}")
+
+
+def _event(replay: Replay, aside: list[str], kept: list[str]) -> Event:
+    lost = [f"{one.file}:{one.line or 0}: {one.reason}" for one in replay.damage]
+    detail = {"lost": lost, "put_aside": aside, "kept_views": len(kept)}
+    return Event(type="journal.salvaged", detail=detail)
 
 
 def _keep_whole_lines(path: str) -> None:

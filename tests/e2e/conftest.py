@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +12,18 @@ from tests.e2e.observing import StoreState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.builder import Cuectl
+
+IMPATIENT = """\
+#!{python}
+import sys
+from cuectl.engine import supervise
+supervise.GRACE_S = 0.4
+from cuectl.entry import main
+sys.exit(main())
+"""
 
 
 @pytest.fixture
@@ -22,3 +34,16 @@ def state(cuectl: Cuectl) -> Iterator[StoreState]:
     if cuectl.checked and (cuectl.home / "journal").is_dir():
         assert found.differences() == []
         assert found.settled_twice() == []
+
+
+@pytest.fixture
+def impatient(cuectl: Cuectl, tmp_path: Path) -> Cuectl:
+    """The program with a shorter time between SIGTERM and SIGKILL; nothing else differs."""
+    folder = tmp_path / "impatient"
+    folder.mkdir()
+    (folder / "cuectl").write_text(IMPATIENT.format(python=sys.executable))
+    (folder / "cuectl").chmod(0o755)
+    os.symlink(sys.executable, folder / "python3")
+    cuectl.programs = folder
+    cuectl.environment["PATH"] = f"{folder}:/usr/bin:/bin"
+    return cuectl

@@ -1,0 +1,35 @@
+"""What one change that settles executions needs, and what comes of it besides its events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cuectl.model.execution import Execution
+
+
+@dataclass(slots=True, kw_only=True)
+class Settling:
+    """What settling needs besides the transaction.
+
+    Attributes:
+        now: the instant of the change.
+        random: for ids of alerts.
+        pass_id, boot: of the pass that claims what becomes free; None in a command, which
+            leaves that to the next pass.
+        masked: hides secrets in a text.
+        sinks_of: where alerts go, from the sinks that a policy names.
+        lines: what was raised, for the standard error of the pass.
+        claimed: executions that this settling has claimed for the pass.
+        failed: whether something settled as a failure.
+    """
+
+    now: int
+    random: Callable[[int], bytes]
+    pass_id: str | None = None
+    boot: str | None = None
+    masked: Callable[[str], str] = str
+    sinks_of: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
+    lines: list[str] = field(default_factory=list)
+    claimed: list[Execution] = field(default_factory=list)
+    failed: bool = False

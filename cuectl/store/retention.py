@@ -1,0 +1,152 @@
+"""`gc`: packing closed segments, dropping what is older than it is kept, sweeping leftovers.
+
+Every step can be interrupted and leaves the store whole: a packed segment is read back before
+the raw one goes, a base stands before the segments that it replaces are dropped, and what is
+removed is named by nothing that is still undecided (store-protocol.md, hole A33).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cuectl.model.instants import to_text
+from cuectl.store import files
+from cuectl.store.base import base_name, write_base
+from cuectl.store.checkpoint import checkpoint
+from cuectl.store.history import first_at
+from cuectl.store.history_blocks import number_of
+from cuectl.store.journal_check import Replay
+from cuectl.store.named_lock import named_lock
+from cuectl.store.position import read_applied
+from cuectl.store.segments import segment_files
+from cuectl.store.sweep import sweep
+
+if TYPE_CHECKING:
+    from cuectl.store.store import Store
+
+LOCK_NAME = "gc"
+PACKING_LEVEL = 6
+KEPT_RAW = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """How long things are kept.
+
+    Attributes:
+        output_s: what a run has left in `runs/`.
+        journal_s: the journal, and with it the records of executions.
+    """
+
+    output_s: float
+    journal_s: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Collected:
+    """What was done, or would be.
+
+    Attributes:
+        packed, dropped: names of segments.
+        freed_bytes: by packing, dropping and removing together.
+        removed: paths below the home of outputs, payloads and leftovers.
+        base: the name of the base that stands for what was dropped.
+    """
+
+    packed: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    freed_bytes: int = 0
+    base: str | None = None
+
+
+def collect(store: Store, keep: Keep, now: int, *, dry_run: bool = False) -> Collected:
+    """Pack, drop and sweep; or say what would be done.
+
+    Raises:
+        StateError: the journal is damaged; nothing is dropped from it.
+        LockTimeout: another `gc` is at work, or the store lock was not free.
+        OSError: interrupted; the rest is done by the next one.
+    """
+    done = Collected()
+    with named_lock(store.home, LOCK_NAME):
+        if not dry_run:
+            # After it nobody begins to read the journal in a segment that is packed now.
+            checkpoint(store)
+        sealed = _sealed(store)
+        old = _old(sealed, now - round(keep.journal_s * 1000))
+        if old:
+            _drop(store, old, done, to_text(now), dry_run=dry_run)
+        for path in sealed[len(old) : max(len(old), len(sealed) - KEPT_RAW)]:
+            _pack(path, done, dry_run=dry_run)
+        limits = (now - round(keep.output_s * 1000), now - round(keep.journal_s * 1000))
+        sweep(store, *limits, done, dry_run=dry_run)
+    return done
+
+
+def _sealed(store: Store) -> list[str]:
+    """Return the segments before the one where everybody would begin, oldest first."""
+    known = read_applied(f"{store.home}/journal/checkpoint")
+    first = number_of(known.position.segment) if known else 0
+    return [path for path in segment_files(store.home) if number_of(path) < first]
+
+
+def _old(sealed: list[str], limit: int) -> list[str]:
+    """Return the segments all of whose lines were written before `limit`.
+
+    The last sealed one stays, so that there is always something to look back at.
+    """
+    old = []
+    for path, later in zip(sealed, sealed[1:], strict=False):
+        ends = first_at(later)
+        if ends is None or ends >= limit:
+            break
+        old.append(path)
+    return old
+
+
+# --- packing --------------------------------------------------------------------------------
+
+
+def _pack(path: str, done: Collected, *, dry_run: bool) -> None:
+    packed = path.removesuffix(".gz") + ".gz"
+    if path == packed:
+        return
+    done.packed.append(os.path.basename(path))
+    if dry_run:
+        return
+    import gzip
+
+    raw = files.read_file(path, limit=1 << 34) or b""
+    files.replace_file(packed, gzip.compress(raw, PACKING_LEVEL, mtime=0), durable=True)
+    back = files.read_file(packed, limit=1 << 34) or b""
+    if gzip.decompress(back) != raw:
+        files.remove_file(packed)
+        raise OSError(5, "what was packed can't be read back", packed)
+    files.remove_file(path)
+    done.freed_bytes += len(raw) - len(back)
+
+
+# --- dropping -------------------------------------------------------------------------------
+
+
+def _drop(store: Store, old: list[str], done: Collected, at: str, *, dry_run: bool) -> None:
+    replay = Replay(store.home)
+    last = os.path.basename(old[-1]).removesuffix(".gz")
+    replay.run_to_end_of(last)
+    replay.refuse_damage()
+    done.dropped += [os.path.basename(path) for path in old]
+    done.base = base_name(replay.place.seq)
+    done.freed_bytes += sum(os.stat(path).st_size for path in old)
+    if dry_run:
+        return
+    write_base(store.home, replay.place.seq, replay.place.sum, replay.views, at)
+    for path in old:
+        files.remove_file(path)
+    for name in files.list_directory(f"{store.home}/journal"):
+        if name.startswith("base-") and name < done.base:
+            files.remove_file(f"{store.home}/journal/{name}")
+
+
