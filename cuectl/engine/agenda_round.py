@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from cuectl.engine.alerts import stderr_line
 from cuectl.engine.cancel import pid_of
 from cuectl.engine.clock import monotonic_s
+from cuectl.engine.deliver import deliveries_due
 from cuectl.engine.handler_start import can_run
 from cuectl.engine.pass_options import PassOptions
 from cuectl.engine.plan_due import Planning, plan_marker
@@ -69,6 +71,13 @@ class AgendaRound:
                 plan_marker(tx, marker, plan, to)
         self._cancel += plan.cancel
         drop_stale(tx.store.home, plan.stale)
+
+    def plan_alerts(self, tx: Transaction, to: Settling) -> None:
+        """Print the alerts that are to be printed, and see to those that are to be delivered."""
+        due = deliveries_due(tx, to.now, self._markers)
+        to.lines += [stderr_line(alert) for alert in due.printed]
+        to.deliver = to.deliver or due.deliver
+        drop_stale(tx.store.home, list(due.stale))
 
     def _can_run(self, target: Record, payload: Record) -> bool:
         return can_run(target, payload, self._context.in_force)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from cuectl.engine.alert_changes import STDERR
 from cuectl.engine.alerts import clear_alerts, raise_alert
 from cuectl.engine.settling import Settling
 from cuectl.model.cue import Cue, CueState
@@ -69,6 +70,7 @@ def alert(
 ) -> CueState:
     """Raise an alert of a cue unless one of its kind is open; note its line for the pass."""
     before = dict(state.alerts)
+    sinks = to.sinks_of(cue.policy.alert)
     after = raise_alert(
         tx,
         to.now,
@@ -77,11 +79,13 @@ def alert(
         cue=cue,
         state=state,
         execution_id=execution_id,
-        sinks=to.sinks_of(cue.policy.alert),
+        sinks=sinks,
         randomness=to.random(9),
     )
     if after is None:
         return state
     if dict(after.alerts) != before:
-        to.lines.append(f"alert: {kind}: {to.masked(message)}")
+        to.deliver = to.deliver or any(sink != STDERR for sink in sinks)
+        if STDERR in sinks:
+            to.lines.append(f"alert: {kind}: {to.masked(message)}")
     return after

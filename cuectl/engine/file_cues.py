@@ -92,7 +92,7 @@ def _make(tx: Transaction, definition: CueDefinition, to: Making, made: FileCues
     if known is None:
         _check_name(tx, name, to)
     try:
-        cue = _cue_of(definition, to, known[0] if known else None, tx.now)
+        cue = cue_from_definition(definition, to, known[0] if known else None, tx.now)
     except UsageError as error:
         message = f"cue '{name}': {error.message}"
         raise InvalidFile(message, path=to.shown, hint=error.hint) from error
@@ -116,7 +116,12 @@ def _check_name(tx: Transaction, name: str, to: Making) -> None:
         raise Conflict(message, hint=hint) from error
 
 
-def _cue_of(definition: CueDefinition, to: Making, old: Cue | None, now: int) -> Cue:
+def cue_from_definition(definition: CueDefinition, to: Making, old: Cue | None, now: int) -> Cue:
+    """Return the cue that a definition asks for.
+
+    Raises:
+        UsageError: its time is past, its payload too large, its policy contradicts itself.
+    """
     trigger = _trigger(definition, to, old, now)
     payload, payload_ref = to.keep(definition.payload)
     cue = Cue(

@@ -57,5 +57,6 @@ class Healer:
                 execution_id=None,
                 sinks=to.sinks_of(()),
                 randomness=to.random(9),
+                subject=healed.path,
             )
             to.lines.append(f"alert: view_quarantined: {message}")

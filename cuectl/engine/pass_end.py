@@ -10,6 +10,7 @@ from cuectl.engine.deliver import deliveries_due, start_delivery
 from cuectl.engine.pass_options import PassOptions, PassResult
 from cuectl.engine.recover import remove_dead_passes
 from cuectl.engine.runtime import Runtime
+from cuectl.model.alert import AlertType
 from cuectl.model.instants import HOUR
 from cuectl.store import checkpoint, files, idle, lock
 from cuectl.store.agenda import drop_stale, due_markers, next_marker_at
@@ -40,8 +41,12 @@ def finish(
     drop_stale(store.home, list(alerts.stale))
     for alert in alerts.printed:
         tell(stderr_line(alert))
+        if alert.type is AlertType.DELIVERY_FAILED:
+            # An alert that reaches nobody is a silent failure of the pass itself.
+            result.problems = (*result.problems, alert.message)
     if store.behind:
-        result.problems = tuple(f"can't write '{store.home}/{path}'" for path in store.behind)
+        unwritten = tuple(f"can't write '{store.home}/{path}'" for path in store.behind)
+        result.problems = (*result.problems, *unwritten)
     if alerts.deliver:
         start_delivery(runtime)
     if checkpoint.is_due(store, now):

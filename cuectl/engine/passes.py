@@ -17,6 +17,7 @@ from cuectl.engine.agenda_round import AgendaRound
 from cuectl.engine.clock import monotonic_s
 from cuectl.engine.clock_reset import reset_after_future
 from cuectl.engine.definitions_in_force import InForce
+from cuectl.engine.deliver import start_delivery
 from cuectl.engine.ends import End, Ends
 from cuectl.engine.handler_start import CannotStart, limit_s, start_of
 from cuectl.engine.healer import Healer
@@ -146,6 +147,8 @@ class Pass:
         self.result.failed |= to.failed
         for line in to.lines:
             self.context.tell(line)
+        if to.deliver:
+            start_delivery(self.runtime)
         self.agenda.end_cancelled(self.store, self.supervisor)
 
     # --- the loop -------------------------------------------------------------------------
@@ -181,7 +184,9 @@ class Pass:
             if self.options.stay:
                 self._recover(tx, to)
             self.agenda.list_due(self.store.home, to.now)
+            self.agenda.plan_alerts(tx, to)
             self._plan(tx, to)
+            self.healer.stage(tx, to)
             self.healer.stage(tx, to)
         self._take(to)
 

@@ -21,6 +21,7 @@ class Settling:
         sinks_of: where alerts go, from the sinks that a policy names.
         lines: what was raised, for the standard error of the pass.
         claimed: executions that this settling has claimed for the pass.
+        deliver: whether an alert waits for a command or a webhook.
         failed: whether something settled as a failure.
     """
 
@@ -33,3 +34,4 @@ class Settling:
     lines: list[str] = field(default_factory=list)
     claimed: list[Execution] = field(default_factory=list)
     failed: bool = False
+    deliver: bool = False

@@ -155,14 +155,18 @@ class AlertSink:
 
     Attributes:
         kind: `stderr`, `command` or `webhook`; `none` for a sink that is switched off.
+        cwd: where a command runs; absolute, or with `~`.
         secret_file: holds the key that signs what a webhook gets; absolute, or with `~`.
+        allow_private: a webhook may go to an address of this machine or network.
     """
 
     name: str
     kind: str
     argv: tuple[str, ...] = ()
+    cwd: str | None = None
     url: str | None = None
     secret_file: str | None = None
+    allow_private: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

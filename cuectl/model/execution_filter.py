@@ -8,12 +8,14 @@ it lacks the needles would not have matched.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cuectl.model.execution_status import FINAL
 from cuectl.model.instants import from_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Record = dict[str, Any]
 Group = tuple[bytes, ...]
@@ -132,10 +134,8 @@ class ExecutionFilter:
         if is_child and not self.payload:
             return True
         payload = payload_of(record)
-        if wanted is not None and not is_child:
-            if not value_matches(payload, "parent_run_id", wanted):
-                return False
-        return all(value_matches(payload, *pair) for pair in self.payload)
+        is_named = is_child or wanted is None or value_matches(payload, "parent_run_id", wanted)
+        return is_named and all(value_matches(payload, *pair) for pair in self.payload)
 
 
 def has_evidence(record: Record) -> bool:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from cuectl.store.lines import Record, Views
 
 
-
 class AgendaCheck:
     """Looks at all records of one set of views."""
 

@@ -15,21 +15,27 @@ if TYPE_CHECKING:
     from cuectl.store.yaml_nodes import Node
 
 KINDS = ("stderr", "command", "webhook")
+_WITH = {"secret_file": "webhook", "allow_private": "webhook", "cwd": "command"}
+_TAKEN = ("stderr", "journal")
 
 
 def read_sink(name: str, node: Node, directory: str, findings: Findings) -> AlertSink | None:
     """Return the sink at `node`; exactly one kind is given."""
     what = f"alert sink '{shown(name)}'"
-    fields = Fields(node, what, findings, known=(*KINDS, "secret_file"))
+    fields = Fields(node, what, findings, known=(*KINDS, *_WITH))
     kinds = fields.given(KINDS)
     if len(kinds) != 1:
         said = f"says {_both(kinds)}" if kinds else "says nothing to do"
         findings.error(node, f"{what} {said}", hint="give one of: stderr command webhook")
         return None
     kind = kinds[0]
-    secret_file = fields.text("secret_file")
-    if secret_file is not None and kind != "webhook":
-        findings.error(fields.key("secret_file"), f"'secret_file' in {what} needs 'webhook'")
+    if name in _TAKEN and kind != name:
+        findings.error(node, f"{what} can't be a {kind}: the name has a meaning of its own")
+    for key in fields.given(tuple(_WITH)):
+        if kind != _WITH[key]:
+            findings.error(fields.key(key), f"'{key}' in {what} needs '{_WITH[key]}'")
+    secret_file, cwd = fields.text("secret_file"), fields.text("cwd")
+    allow_private = fields.flag("allow_private", default=False)
     if kind == "stderr" and not fields.flag("stderr", default=True):
         kind = "none"
     return AlertSink(
@@ -37,6 +43,8 @@ def read_sink(name: str, node: Node, directory: str, findings: Findings) -> Aler
         kind=kind,
         argv=fields.words("command") or () if kind == "command" else (),
         url=read_url(fields, "webhook") if kind == "webhook" else None,
+        cwd=beside(directory, cwd or ".") if kind == "command" else None,
+        allow_private=allow_private,
         secret_file=None if secret_file is None else beside(directory, secret_file),
     )
 

@@ -64,8 +64,9 @@ def _by_id(history: History, start_of_id: str, since: int | None) -> dict[str, R
     found: dict[str, Record] = {}
     for line in history.oldest_first([((needle,), (_SETTLED, _REVISED))], since):
         record = line.get("record")
-        is_record = line["type"] in (SETTLED, REVISED) and isinstance(record, dict)
-        if is_record and record["id"].startswith(start_of_id):
+        if line["type"] not in (SETTLED, REVISED) or not isinstance(record, dict):
+            continue
+        if record["id"].startswith(start_of_id):
             found[record["id"]] = record
             if len(start_of_id) == _ID_LETTERS and line["type"] == SETTLED:
                 # Its revisions have a view of their own, which was looked at before.

@@ -8,14 +8,18 @@ identity 4).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from cuectl.model.instants import DAY, from_text
 from cuectl.store.history_blocks import blocks, blocks_backwards, first_bytes, segments_until
 from cuectl.store.history_scan import Query, spans_of
 from cuectl.store.lines import BadLine, Record, decode_line
-from cuectl.store.position import Position
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cuectl.store.position import Position
 
 _AT = b'"at":"'
 
@@ -76,7 +80,7 @@ class History:
             return self.segments
         kept = self.segments[-1:]
         for path, later in zip(self.segments[-2::-1], self.segments[:0:-1], strict=True):
-            begins = _first_at(later)
+            begins = first_at(later)
             if begins is None or begins >= since - DAY:
                 kept.append(path)
         return kept[::-1]
@@ -90,7 +94,7 @@ class History:
             return None
 
 
-def _first_at(path: str) -> int | None:
+def first_at(path: str) -> int | None:
     """Return the instant of a segment's first line, None when it has none that can be read."""
     head = first_bytes(path)
     start = head.find(_AT)

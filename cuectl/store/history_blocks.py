@@ -7,12 +7,16 @@ needed; a segment that is packed while it is being looked for is found packed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from cuectl.model.errors import StateError
 from cuectl.store import files
-from cuectl.store.position import Position
 from cuectl.store.segments import segment_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cuectl.store.position import Position
 
 _FIRST_BYTES, _MOST_BYTES = 1 << 16, 1 << 22
 _HEAD_BYTES = 4096

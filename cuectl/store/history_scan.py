@@ -7,7 +7,10 @@ ASCII, so whatever a record holds stands in its line in one known form.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 Group = tuple[bytes, ...]
 """Needles of which a line has at least one."""

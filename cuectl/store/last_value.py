@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-from cuectl.store.history import History
 from cuectl.store.lines import Value, encode
 from cuectl.store.segments import base_file, read_segment
+
+if TYPE_CHECKING:
+    from cuectl.store.history import History
 
 
 def last_value(history: History, path: str) -> tuple[bool, Value]:

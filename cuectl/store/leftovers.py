@@ -105,7 +105,7 @@ def _pass_files(home: str, views: Views) -> list[Finding]:
 
 def missing_payloads(home: str, views: Views) -> list[Finding]:
     """Return the payloads that something which lives needs and that are gone or damaged."""
-    from cuectl.store import payload_files, paths
+    from cuectl.store import paths, payload_files
 
     found = []
     for path, value in sorted(views.items()):

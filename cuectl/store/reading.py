@@ -14,14 +14,14 @@ import os
 
 from cuectl.model.errors import LockTimeout, StateError
 from cuectl.store import files, lock, views
-from cuectl.store.lines import Record, Value, Views
 from cuectl.store.position import Position, read_applied
-from cuectl.store.store import Store
 from cuectl.store.views import BadView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuectl.store.history import History
+    from cuectl.store.lines import Record, Value, Views
+    from cuectl.store.store import Store
 
 READ_LIMIT_S = 1.0
 

@@ -125,9 +125,8 @@ def write_views(store: Store, implied: Views, place: Position) -> Rebuilt:
     """Make the views what they should be at a place of the journal; the lock is held."""
     failed = apply(store.home, implied, anew=True)
     removed = [path for path in view_files(store.home) if path not in implied]
-    for path in temporary_files(store.home):
-        if path.partition("/")[0] in _TIDIED:
-            removed.append(path)
+    written = temporary_files(store.home)
+    removed += [path for path in written if path.partition("/")[0] in _TIDIED]
     failed += [path for path in removed if not _removed(store.home, path)]
     views = tuple(path for path in failed if path in implied)
     store.overlay = {path: implied[path] for path in views}

@@ -8,20 +8,24 @@ removed is named by nothing that is still undecided (store-protocol.md, hole A33
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from cuectl.model.errors import StateError
 from cuectl.model.instants import to_text
 from cuectl.store import files
 from cuectl.store.base import base_name, write_base
 from cuectl.store.checkpoint import checkpoint
+from cuectl.store.forgetting import forget
 from cuectl.store.history import first_at
 from cuectl.store.history_blocks import number_of
 from cuectl.store.journal_check import Replay
 from cuectl.store.named_lock import named_lock
-from cuectl.store.position import read_applied
+from cuectl.store.position import Position, read_applied
 from cuectl.store.segments import segment_files
-from cuectl.store.sweep import sweep
+from cuectl.store.sweep import Sweep
 
 if TYPE_CHECKING:
     from cuectl.store.store import Store
@@ -53,6 +57,7 @@ class Collected:
         freed_bytes: by packing, dropping and removing together.
         removed: paths below the home of outputs, payloads and leftovers.
         base: the name of the base that stands for what was dropped.
+        forgotten: how many cues at rest, acknowledged alerts and the like were let go.
     """
 
     packed: list[str] = field(default_factory=list)
@@ -60,6 +65,7 @@ class Collected:
     removed: list[str] = field(default_factory=list)
     freed_bytes: int = 0
     base: str | None = None
+    forgotten: int = 0
 
 
 def collect(store: Store, keep: Keep, now: int, *, dry_run: bool = False) -> Collected:
@@ -75,14 +81,18 @@ def collect(store: Store, keep: Keep, now: int, *, dry_run: bool = False) -> Col
         if not dry_run:
             # After it nobody begins to read the journal in a segment that is packed now.
             checkpoint(store)
+        journal_limit = now - round(keep.journal_s * 1000)
         sealed = _sealed(store)
-        old = _old(sealed, now - round(keep.journal_s * 1000))
+        old = _old(sealed, journal_limit)
         if old:
             _drop(store, old, done, to_text(now), dry_run=dry_run)
         for path in sealed[len(old) : max(len(old), len(sealed) - KEPT_RAW)]:
             _pack(path, done, dry_run=dry_run)
-        limits = (now - round(keep.output_s * 1000), now - round(keep.journal_s * 1000))
-        sweep(store, *limits, done, dry_run=dry_run)
+        output_limit = now - round(keep.output_s * 1000)
+        swept = Sweep(store, now=now, output_limit=output_limit, journal_limit=journal_limit)
+        done.removed, freed = swept.run(dry_run=dry_run)
+        done.freed_bytes += freed
+        done.forgotten = forget(store, now, journal_limit, dry_run=dry_run)
     return done
 
 
@@ -99,7 +109,7 @@ def _old(sealed: list[str], limit: int) -> list[str]:
     The last sealed one stays, so that there is always something to look back at.
     """
     old = []
-    for path, later in zip(sealed, sealed[1:], strict=False):
+    for path, later in pairwise(sealed):
         ends = first_at(later)
         if ends is None or ends >= limit:
             break
@@ -135,8 +145,11 @@ def _pack(path: str, done: Collected, *, dry_run: bool) -> None:
 def _drop(store: Store, old: list[str], done: Collected, at: str, *, dry_run: bool) -> None:
     replay = Replay(store.home)
     last = os.path.basename(old[-1]).removesuffix(".gz")
-    replay.run_to_end_of(last)
-    replay.refuse_damage()
+    replay.run(Position(segment=last, size=sys.maxsize))
+    if replay.damage:
+        first = replay.damage[0]
+        words = f"'journal/{first.file}' is damaged: {first.reason}"
+        raise StateError(words, hint="nothing was dropped; see: cuectl fsck")
     done.dropped += [os.path.basename(path) for path in old]
     done.base = base_name(replay.place.seq)
     done.freed_bytes += sum(os.stat(path).st_size for path in old)
@@ -148,5 +161,3 @@ def _drop(store: Store, old: list[str], done: Collected, at: str, *, dry_run: bo
     for name in files.list_directory(f"{store.home}/journal"):
         if name.startswith("base-") and name < done.base:
             files.remove_file(f"{store.home}/journal/{name}")
-
-

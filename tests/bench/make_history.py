@@ -12,9 +12,9 @@ import gzip
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
 from cuectl.engine.cues import creation_event
@@ -25,9 +25,12 @@ from cuectl.model.ids import execution_id
 from cuectl.model.instants import from_text, to_text
 from cuectl.store import home as home_directory
 from cuectl.store import paths
-from cuectl.store.lines import START_SUM, SUM_LETTERS, Event, encode_group
+from cuectl.store.lines import START_SUM, SUM_LETTERS, Event, Views, encode_group
 from cuectl.store.position import Applied, Position, segment_name, write_applied
 from cuectl.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 START = from_text("2026-01-01T00:00:00Z")
 SEGMENT_BYTES = 16 << 20
@@ -107,7 +110,12 @@ class _Writer:
             identity = execution_id(nominal, cue.id, str(nominal))
             template = failed if number % FAILED_EVERY == 0 else settled
             begin, end = to_text(nominal), to_text(nominal + 3000)
-            values: dict[str, object] = {"id": identity, "cue": cue.id, "name": cue.name, "n": number}
+            values: dict[str, object] = {
+                "id": identity,
+                "cue": cue.id,
+                "name": cue.name,
+                "n": number,
+            }
             values |= {"begin": begin, "end": end}
             self._line(claimed, begin, values)
             self._line(template, end, values)
@@ -163,8 +171,8 @@ class _Writer:
         apply(self.home, implied)
 
 
-def _known_views() -> dict[str, dict[str, object] | bool | None]:
-    views: dict[str, dict[str, object] | bool | None] = {}
+def _known_views() -> Views:
+    views: Views = {}
     for number in range(CUES):
         cue = _cue(number)
         views[paths.cue(cue.id)] = cue.to_record()
@@ -208,7 +216,7 @@ def _templates() -> tuple[str, str, str]:
     failed = replace(
         done, status=ExecutionStatus.FAILED, outcome_state="reported_failure", exit_code=1
     )
-    views = {f"open/{_ID}.json": None, f"cues/{_CUE}.s.json": _state().to_record()}
+    views: Views = {f"open/{_ID}.json": None, f"cues/{_CUE}.s.json": _state().to_record()}
     return (
         _template(claim.open_event("claimed", pending)),
         _template(replace(claim.settled_event(done), set=views)),
@@ -244,4 +252,3 @@ def segments(home: str) -> Iterator[str]:
 
 if __name__ == "__main__":
     print(make_history(os.path.abspath(sys.argv[1]), int(sys.argv[2])))
-

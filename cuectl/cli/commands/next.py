@@ -99,7 +99,7 @@ def _of_cue(call: Call, name: str, count: int, since: str | None) -> bool:
         fires, after = first_fires(cue.trigger, start - 1, count), start - 1
     heading = f"{cue.name}: {schedule_words(cue.trigger)}"
     if not fires:
-        heading = f"{cue.name}: {next_line(call, cue, state, now)}"
+        heading = f"{cue.name}: {next_line(call, cue, state, now).removeprefix('next: ')}"
     record = {"cue": cue.id, "name": cue.name, "timezone": cue.trigger.get("timezone")}
     return _print(call, record, heading, _Fires(fires, zone_of(call, cue.trigger), after))
 

@@ -9,7 +9,7 @@ from cuectl.cli.parameters import duration, whole_number
 
 if TYPE_CHECKING:
     from cuectl.cli.call import Call
-    from cuectl.engine.pass_options import PassOptions, PassResult
+    from cuectl.engine.pass_options import PassResult
 
 
 def run(

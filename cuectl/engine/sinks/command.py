@@ -43,7 +43,7 @@ def deliver(alert: Alert, sink: AlertSink, surroundings: Surroundings) -> None:
     text = alert_json(alert)
     environment = {**surroundings.environment, "CUE_ALERT": text}
     environment["CUECTL_HOME"] = surroundings.home
-    directory = os.path.expanduser(getattr(sink, "cwd", None) or surroundings.home)
+    directory = os.path.expanduser(sink.cwd or surroundings.home)
     with TemporaryFile(buffering=0) as given, TemporaryFile(buffering=0) as said:
         os.pwrite(given.fileno(), text.encode("ascii") + b"\n", 0)
         status = _run(argv, environment, directory, given.fileno(), said.fileno())

@@ -40,7 +40,7 @@ def deliver(alert: Alert, sink: AlertSink, surroundings: Surroundings) -> None:
     """
     body = webhook_body(alert)
     headers = _headers(alert, body, _secret(sink), surroundings.now // 1000)
-    attempt = _Attempt(sink.url or "", bool(getattr(sink, "allow_private", False)), headers, body)
+    attempt = _Attempt(sink.url or "", sink.allow_private, headers, body)
     status = attempt.run()
     if 200 <= status < 300:
         return
