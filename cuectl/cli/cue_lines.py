@@ -30,13 +30,17 @@ def next_line(call: Call, cue: Cue, state: CueState, now: int) -> str:
 
         return f"next: never by itself; start it: cuectl fire {shlex.quote(cue.name)}"
     from cuectl.model.durations import distance_in_words
-    from cuectl.model.zones import local_text
 
-    # A time to the minute reads best without its seconds.
-    seconds = state.next_at % 60_000 != 0
-    when = local_text(state.next_at, zone_of(call, cue.trigger), seconds=seconds)
+    when = local_words(state.next_at, zone_of(call, cue.trigger))
     distance = distance_in_words(state.next_at - now)
     return f"next: {when} ({distance}), {schedule_words(cue.trigger)}"
+
+
+def local_words(ms: int, zone: str) -> str:
+    """Return `Sun 2026-11-22 02:00 EST`, with seconds where there are any."""
+    from cuectl.model.zones import local_text
+
+    return local_text(ms, zone, seconds=ms % 60_000 != 0)
 
 
 def schedule_words(trigger: Record) -> str:

@@ -73,9 +73,11 @@ class Editing:
         return change_by_text(self.call.runtime, self.cue, self.text, text, self.path)
 
     def _again(self, error: CuectlError) -> bool:
-        sys.stderr.write(f"cuectl: error: {error.message}\n")
+        from cuectl.model.terminal_text import visible
+
+        sys.stderr.write(f"cuectl: error: {visible(error.message, newlines=False)}\n")
         if error.hint:
-            sys.stderr.write(f"hint: {error.hint}\n")
+            sys.stderr.write(f"hint: {visible(error.hint, newlines=False)}\n")
         sys.stderr.write("edit it again? [Y/n] ")
         sys.stderr.flush()
         answer = sys.stdin.readline().strip().lower()
@@ -92,7 +94,7 @@ class Editing:
         except ValueError as error:
             raise UsageError(f"the editor '{line}' can't be split into words: {error}") from error
         # The editor is the user's own program, at the user's own terminal.
-        status = os.spawnvpe(os.P_WAIT, argv[0], argv, dict(environment))
+        status = os.spawnvpe(os.P_WAIT, argv[0], argv, dict(environment))  # noqa: S606
         if status != 0:
             what = "was not found" if status == 127 else f"ended with status {status}"
             self._clean_up()

@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "list": ("list", SCHEDULE, "List cues with their next fire and last result"),
     "get": ("get", SCHEDULE, "Show one cue: schedule, handler, policies, recent executions"),
     "next": ("next", SCHEDULE, "Show the coming fires, of all cues or of any expression"),
+    "update": ("update", SCHEDULE, "Change a cue's schedule, handler or policies"),
+    "edit": ("edit", SCHEDULE, "Edit a cue in $EDITOR"),
     "pause": ("pause", SCHEDULE, "Stop firing a cue, keeping it"),
     "resume": ("resume", SCHEDULE, "Let a paused cue fire again"),
     "delete": ("delete", SCHEDULE, "Delete a cue; its executions stay"),
@@ -42,6 +44,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "alerts list": ("alerts.list", LOOK, "List what somebody should know"),
     "alerts ack": ("alerts.ack", LOOK, "Note that somebody has seen to an alert"),
     "alerts test": ("alerts.test", LOOK, "Send a test alert to a sink"),
+    "apply": ("apply", DEFINE, "Make the cues match a cue.yaml"),
+    "validate": ("validate", DEFINE, "Check a cue.yaml without changing anything"),
+    "diff": ("diff", DEFINE, "Show what apply would change"),
     # No section: passes start it, so the list of commands leaves it out.
     "deliver": ("deliver", "", "Deliver the alerts that are due"),
     "config list": (

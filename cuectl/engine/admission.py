@@ -24,14 +24,17 @@ class Admission:
         self.slots = slots
         self.total = total
         self._holder: dict[str, str] = {}
+        self._others: int | None = None
 
     def forget(self) -> None:
         """Begin to count anew."""
         self._holder.clear()
+        self._others = None
 
     def see(self, execution_id: str, pass_id: str | None, *, queued: bool) -> None:
         """Note who holds an execution that is open."""
-        if queued or pass_id is None:
+        self._others = None
+        if queued or pass_id is None or pass_id == self.pass_id:
             self._holder.pop(execution_id, None)
         else:
             self._holder[execution_id] = pass_id
@@ -45,17 +48,20 @@ class Admission:
             if isinstance(value, dict):
                 queued = value.get("status") == "queued"
                 self.see(execution_id, value.get("pass_id"), queued=queued)
-            else:
-                self._holder.pop(execution_id, None)
+            elif self._holder.pop(execution_id, None) is not None:
+                self._others = None
 
     def slots_now(self) -> int:
         """Return how many executions this pass may run at once as things are."""
+        if self._others is None:
+            self._others = self._count_others()
+        return max(0, min(self.slots, self.total - self._others))
+
+    def _count_others(self) -> int:
         held: dict[str, int] = {}
         for holder in self._holder.values():
-            if holder != self.pass_id:
-                held[holder] = held.get(holder, 0) + 1
-        others = sum(min(count, slots_of(holder)) for holder, count in held.items())
-        return max(0, min(self.slots, self.total - others))
+            held[holder] = held.get(holder, 0) + 1
+        return sum(min(count, slots_of(holder)) for holder, count in held.items())
 
     def room(self, held: int) -> int:
         """Return how many more this pass may claim when it holds `held`."""

@@ -20,7 +20,8 @@ from cuectl.model.definition_records import to_record
 from cuectl.model.definitions import Definitions
 from cuectl.model.errors import NotFound, StateError
 from cuectl.model.instants import to_text
-from cuectl.store.definition_checks import load_definitions
+from cuectl.store.definition_checks import check_definitions, load_definitions
+from cuectl.store.definition_problems import Level, Problem
 from cuectl.store.definition_sources import SourceFile, is_changed, read_source
 from cuectl.store.definition_views import HOME_VIEW, home_path, view_of
 from cuectl.store.lines import Event
@@ -46,11 +47,13 @@ class Applied:
         path: the file, absolute.
         plan: what differs from the file as it was last taken over.
         cues: what becomes of its cues, changes by hand undone included.
+        warnings: what in the file is hardly meant so.
     """
 
     path: str
     plan: ApplyPlan
     cues: FileCues
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -101,7 +104,9 @@ def stage_definitions(
     """
     others = others_than(tx, source.path)
     elsewhere = merged(others)
-    loaded = load_definitions(source.data, source.shown, elsewhere=elsewhere)
+    loaded, problems = check_definitions(source.data, source.shown, elsewhere=elsewhere)
+    if loaded is None:
+        raise next(one for one in problems if one.level is Level.ERROR).as_error()
     combine([*others, (source.path, loaded)])
     own = with_own_defaults(loaded)
     view = view_for(tx.store.home, source.path)
@@ -117,9 +122,10 @@ def stage_definitions(
         ids=record["cues"] if record else {},
     )
     cues = stage_cues(tx, own.cues, making)
-    applied = Applied(path=source.path, plan=plan_apply(before, own), cues=cues)
     stage_record(tx, view, _new_record(source, view, own, cues), record)
-    return applied
+    warnings = tuple(one for one in problems if one.level is Level.WARNING)
+    plan = plan_apply(before, own)
+    return Applied(path=source.path, plan=plan, cues=cues, warnings=warnings)
 
 
 def view_for(home: str, path: str) -> str:

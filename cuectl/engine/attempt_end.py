@@ -108,7 +108,7 @@ def judge_attempt(
     limit_s: float,
 ) -> Verdict:
     """Return the verdict on an attempt, or on its checker when that is what ended."""
-    checking = ended.phase is Phase.CHECK
+    checking = ended.phase is Phase.CHECK and not execution.cancel
     end = exited(execution.exit_code or 0) if checking else _end(execution, ended, limit_s)
     return verdict_of(
         end,
@@ -137,7 +137,7 @@ def _end(execution: Execution, ended: Ended, limit_s: float) -> ProcessEnd:
 
 
 def _checker_status(ended: Ended) -> int:
-    if ended.spawn_error is not None or ended.lost:
+    if ended.spawn_error is not None or (ended.lost and ended.cause is None):
         return 127
     return -(ended.signal or 9) if ended.exit_code is None else ended.exit_code
 
@@ -152,7 +152,7 @@ def with_end(execution: Execution, ended: Ended, found: Found, verdict: Verdict)
     return replace(
         execution,
         status=verdict.status,
-        reason=verdict.reason or None,
+        reason=_reason(ended, verdict),
         outcome_state=verdict.outcome_state.value,
         success=outcome.success,
         result=verdict.result,
@@ -165,6 +165,13 @@ def with_end(execution: Execution, ended: Ended, found: Found, verdict: Verdict)
         **_evidence(outcome),
         **times,
     )
+
+
+def _reason(ended: Ended, verdict: Verdict) -> str | None:
+    if not ended.survivors:
+        return verdict.reason or None
+    left = ", ".join(str(pid) for pid in ended.survivors)
+    return f"{verdict.reason}; still there after SIGKILL: {left}"
 
 
 def _evidence(outcome: Outcome) -> Record:

@@ -11,7 +11,7 @@ from cuectl.engine.clock import monotonic_s
 from cuectl.engine.definitions_in_force import definitions
 from cuectl.engine.executions import get_execution
 from cuectl.engine.settle import read_open
-from cuectl.engine.supervise import GRACE_S
+from cuectl.engine.supervise import GRACE_S, KILL_S
 from cuectl.engine.surroundings import context_of
 
 if TYPE_CHECKING:
@@ -44,12 +44,13 @@ def cancel_one(runtime: Runtime, ref: str, reason: str) -> str:
 
 def _end_tree(runtime: Runtime, execution: Execution) -> str:
     pid = pid_of(runtime.store, execution)
-    process_tree.terminate(execution.id, execution.attempt, pid)
+    attempt = (execution.id, execution.attempt)
+    tree = process_tree.terminate(*attempt, pid)
     kill_at = monotonic_s() + GRACE_S
-    while process_tree.members(execution.id, execution.attempt, pid):
+    while process_tree.members(*attempt, pid, tree):
         if monotonic_s() >= kill_at:
-            left = process_tree.kill(execution.id, execution.attempt, pid)
-            if left:
+            left = process_tree.kill(*attempt, pid, tree)
+            if left and monotonic_s() >= kill_at + KILL_S:
                 return f"asked '{execution.id}' to end; still there: {sorted(left)}"
         select.select([], [], [], _LOOK_EVERY_S)
     return f"ended '{execution.id}'"

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cuectl.engine.apply import merged, others_than, preview
-from cuectl.model.definitions import Definitions
 from cuectl.model.errors import CuectlError, InvalidFile
 from cuectl.store.definition_checks import check_definitions
 from cuectl.store.definition_problems import Level, Problem
@@ -15,6 +14,7 @@ from cuectl.store.reading import open_reader
 
 if TYPE_CHECKING:
     from cuectl.engine.runtime import Runtime
+    from cuectl.model.definitions import Definitions
 
 _SECTIONS = (
     ("handlers", "handler"),

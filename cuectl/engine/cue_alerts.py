@@ -25,7 +25,7 @@ def judge_streak(
     word = OutcomeState(done.outcome_state or OutcomeState.UNKNOWN)
     if counts_as_success(done.status, word):
         cleared = clear_alerts(state, *_CLEARED_BY_SUCCESS)
-        return replace(cleared, failures=0)
+        return replace(cleared, failures=0) if cleared.failures else cleared
     if not counts_as_failure(done.status, word):
         return state
     state = replace(state, failures=state.failures + 1)

@@ -61,7 +61,7 @@ def _of_cue(reader: ViewSource, marker: Marker, now: int, only: frozenset[str]) 
     if ahead.due is None:
         return []
     rows = []
-    for decision in decide(ahead.due, cue.policy, state, now)[0]:
+    for decision in decide(ahead.due, cue.policy, state, now, ahead.next_at)[0]:
         match decision:
             case Start():
                 rows.append(_row(cue.id, cue.name, "start", decision.nominal, 1))

@@ -11,7 +11,7 @@ from cuectl.engine.settle import read_open, settle
 from cuectl.engine.settling import Settling
 from cuectl.engine.surroundings import Context
 from cuectl.model.execution import Execution
-from cuectl.model.start import Ended, Phase
+from cuectl.model.start import Cause, Ended, Phase
 from cuectl.model.verdict import ReportWait
 from cuectl.store.store import Transaction
 
@@ -83,6 +83,9 @@ class Ends:
         if current is None or current.pass_id != end.execution.pass_id:
             return
         if current.attempt != end.ended.attempt:
+            return
+        if end.ended.phase is Phase.CHECK and end.ended.cause is Cause.SHUTDOWN:
+            # A checker only looks: the next pass runs it again.
             return
         found = with_reported(end.found, current, self._context.masker)
         verdict = judge_attempt(

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cuectl.engine.clock import monotonic_s, since_boot_ns
-from cuectl.model.start import Start
-from cuectl.store import output
+from cuectl.model.start import Phase, Start
+from cuectl.store import files, output
 from cuectl.store.passes import PassFile
 
 LEASE_DESCRIPTOR = 198
@@ -61,6 +61,9 @@ class LocalExecutor:
             SpawnError: it did not start, and will not.
         """
         try:
+            if start.phase is Phase.CHECK:
+                # A checker that died is run again, and may have printed something.
+                files.remove_file(start.output)
             lease = output.open_output(start.output)
         except OSError as error:
             raise SpawnError(_sentence(error, start.output)) from error
@@ -98,9 +101,9 @@ class LocalExecutor:
             )
         finally:
             os.umask(mask)
-            self._return()
 
-    def _return(self) -> None:
+    def come_back(self) -> None:
+        """Leave the handlers' directories, so that they can be unmounted or removed."""
         if self._here >= 0:
             os.fchdir(self._here)
         else:

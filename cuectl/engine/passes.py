@@ -204,8 +204,11 @@ class Pass:
             self._settle(last=nothing_runs)
 
     def _start_ready(self) -> None:
+        if not self.ready:
+            return
         while self.ready and len(self.supervisor.running) < max(1, self.admission.slots_now()):
             self._start(self.ready.popleft())
+        self.executor.come_back()
 
     def _start(self, execution: Execution) -> None:
         try:

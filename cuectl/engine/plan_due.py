@@ -80,8 +80,7 @@ def _plan_cue(tx: Transaction, marker: Marker, plan: Planning, to: Settling) -> 
     if ahead.due is None:
         plan.stale.append(marker)
         return
-    decisions, state = decide(ahead.due, cue.policy, state, to.now)
-    state = replace(state, next_at=ahead.next_at)
+    decisions, state = decide(ahead.due, cue.policy, state, to.now, ahead.next_at)
     views: Views = {_marker_path(marker): None}
     if ahead.next_at is not None:
         views[paths.marker(ahead.next_at + jitter_of(cue), "c", cue.id)] = True

@@ -9,7 +9,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
+
+Tree: TypeAlias = dict[int, int]
+"""Pid to start time: a number alone may have been given away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +50,28 @@ def _signal_reaches(pid: int) -> bool:
     return True
 
 
-def members(execution_id: str, attempt: int, leader: int | None) -> set[int]:
-    """Return the pids of all processes of one attempt, zombies left out."""
-    found: set[int] = set()
+def members(
+    execution_id: str, attempt: int, leader: int | None, known: Tree | None = None
+) -> Tree:
+    """Return all processes of one attempt, zombies left out.
+
+    Args:
+        execution_id, attempt: what they are processes of.
+        leader: the main process while it is there, whose session they are in.
+        known: what was found earlier; who has emptied its environment and lost its parent
+            since then is found by nothing else.
+    """
     processes = [one for pid in _pids() if (one := _read_process(pid)) is not None]
     marks = (f"CUE_EXECUTION_ID={execution_id}".encode(), f"CUE_ATTEMPT={attempt}".encode())
     me = os.getpid()
+    found: set[int] = set()
     for process in processes:
         in_session = leader is not None and process.session == leader
-        if process.pid != me and (in_session or _carries(process.pid, marks)):
+        seen = known is not None and known.get(process.pid) == process.start_ticks
+        if process.pid != me and (in_session or seen or _carries(process.pid, marks)):
             found.add(process.pid)
-    return _with_descendants(found, processes) - {me}
+    found = _with_descendants(found, processes) - {me}
+    return {one.pid: one.start_ticks for one in processes if one.pid in found}
 
 
 def any_carries(execution_id: str, attempt: int) -> bool:
@@ -102,7 +118,7 @@ def _with_descendants(found: set[int], processes: list[Process]) -> set[int]:
     return found
 
 
-def send(pids: set[int], number: int) -> None:
+def send(pids: Iterable[int], number: int) -> None:
     """Send a signal to each; those that are gone or not ours are passed over."""
     for pid in pids:
         try:
@@ -111,18 +127,22 @@ def send(pids: set[int], number: int) -> None:
             continue
 
 
-def terminate(execution_id: str, attempt: int, leader: int | None) -> None:
-    """Ask the whole tree to end."""
+def terminate(execution_id: str, attempt: int, leader: int | None) -> Tree:
+    """Ask the whole tree to end; return who was asked."""
+    tree = members(execution_id, attempt, leader)
     _signal_group(leader, signal.SIGTERM)
-    send(members(execution_id, attempt, leader) - {leader or 0}, signal.SIGTERM)
+    send(tree.keys() - {leader}, signal.SIGTERM)
+    return tree
 
 
-def kill(execution_id: str, attempt: int, leader: int | None) -> set[int]:
-    """End the whole tree; return the pids that are still there."""
+def kill(
+    execution_id: str, attempt: int, leader: int | None, known: Tree | None = None
+) -> Tree:
+    """End the whole tree; return what is still there, which may be about to go."""
     _signal_group(leader, signal.SIGKILL)
-    left: set[int] = set()
+    left: Tree = {}
     for _ in range(5):
-        left = members(execution_id, attempt, leader)
+        left = members(execution_id, attempt, leader, known)
         if not left:
             return left
         send(left, signal.SIGKILL)

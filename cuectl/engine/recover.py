@@ -185,15 +185,20 @@ def _sort_out(
 
 
 def _runs(tx: Transaction, execution: Execution, spawned: Spawned | None, same_boot: bool) -> bool:
-    """Tell whether any process of the attempt is alive; dead only if all say so (A12)."""
+    """Tell whether any process of the attempt is alive; dead only if all say so (A12).
+
+    Of a checker only lease and pid are asked: what the attempt itself has left behind has the
+    same environment, and the checker does not wait for that.
+    """
     if not same_boot:
         return False
-    path = paths.run_file(tx.store.home, execution.id, execution.attempt, "out")
-    if output.is_leased(path):
+    checking = execution.phase == Phase.CHECK
+    suffix = "check.out" if checking else "out"
+    if output.is_leased(paths.run_file(tx.store.home, execution.id, execution.attempt, suffix)):
         return True
     if spawned and spawned.pid and process_tree.is_alive(spawned.pid, spawned.started_ns):
         return True
-    return process_tree.any_carries(execution.id, execution.attempt)
+    return not checking and process_tree.any_carries(execution.id, execution.attempt)
 
 
 def _leave_or_end(
@@ -220,6 +225,7 @@ def _seen_end(execution: Execution, spawned: Spawned, now: int) -> Ended:
     return Ended(
         execution_id=execution.id,
         attempt=execution.attempt,
+        phase=Phase(execution.phase or Phase.MAIN),
         exit_code=code,
         signal=number,
         cause=Cause.CANCEL if execution.cancel else None,
@@ -239,6 +245,7 @@ def _unseen_end(execution: Execution, spawned: Spawned | None, now: int) -> Ende
     return Ended(
         execution_id=execution.id,
         attempt=execution.attempt,
+        phase=Phase(execution.phase or Phase.MAIN),
         cause=Cause.CANCEL if execution.cancel else None,
         started_at=_started_at(spawned, now),
         ended_at=now,

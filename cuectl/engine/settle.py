@@ -154,10 +154,15 @@ def _advanced(
     tx: Transaction, cue: Cue, state: CueState, done: Execution, to: Settling
 ) -> CueState:
     """Return the state of a cue after one of its executions has ended."""
-    state = _without(state, done.id)
-    state = replace(state, last_status=done.status.value)
-    if done.status not in NEVER_STARTED:
-        state = replace(state, run_count=state.run_count + 1, last_run=done.ended_at or to.now)
+    ran = done.status not in NEVER_STARTED
+    state = replace(
+        state,
+        running=tuple(one for one in state.running if one != done.id),
+        queued=tuple(one for one in state.queued if one != done.id),
+        last_status=done.status.value,
+        run_count=state.run_count + ran,
+        last_run=(done.ended_at or to.now) if ran else state.last_run,
+    )
     state = judge_streak(tx, cue, state, done, to)
     state = promote_queued(tx, cue, state, to)
     return _at_rest(cue, state, done)

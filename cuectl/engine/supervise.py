@@ -20,6 +20,7 @@ from cuectl.model.start import Cause, Ended, Phase
 from cuectl.store import output
 
 GRACE_S = 10.0
+KILL_S = 5.0
 _POLL_TREE_S = 0.05
 _LOOK_AT_OUTPUT_S = 1.0
 
@@ -34,6 +35,8 @@ class Running:
         cause: why it is being ended.
         kill_at_s: monotonic; when the whole tree gets SIGKILL.
         status: its wait status, while the rest of its tree is being ended.
+        tree: its processes when it was asked to end.
+        survivors: those that even SIGKILL has not ended.
     """
 
     execution: Execution
@@ -43,6 +46,7 @@ class Running:
     cause: Cause | None = None
     kill_at_s: float | None = None
     status: int | None = None
+    tree: process_tree.Tree = field(default_factory=dict)
     survivors: tuple[int, ...] = ()
     pid: int | None = None
 
@@ -131,7 +135,9 @@ class Supervisor:
             return 3600.0
         now = monotonic_s()
         nearest = min(one.kill_at_s or one.deadline_s for one in self.running.values())
-        return min(nearest - now, _LOOK_AT_OUTPUT_S)
+        # What was killed and is not gone is looked at now and then, not all the time.
+        least = _POLL_TREE_S if nearest < now else 0.0
+        return min(max(nearest - now, least), _LOOK_AT_OUTPUT_S)
 
     def collect(self) -> list[Running]:
         """Reap, keep the limits, and return what has ended with its whole tree."""
@@ -149,11 +155,14 @@ class Supervisor:
 
     def _keep_limits(self) -> None:
         now = monotonic_s()
-        for one in self.running.values():
+        for pid, one in list(self.running.items()):
             if one.cause is None and now >= one.deadline_s:
                 self._terminate(one, Cause.TIMEOUT)
             elif one.kill_at_s is not None and now >= one.kill_at_s:
-                process_tree.kill(one.execution.id, one.execution.attempt, one.pid)
+                process_tree.kill(one.execution.id, one.execution.attempt, one.pid, one.tree)
+                if now >= one.kill_at_s + KILL_S:
+                    # Nothing ends it; the pass goes on without it and says so.
+                    self.ending.append(self.running.pop(pid))
         if self.running and now - self._looked_s >= _LOOK_AT_OUTPUT_S:
             self._looked_s = now
             self._cut_outputs()
@@ -167,7 +176,7 @@ class Supervisor:
     def _terminate(self, one: Running, cause: Cause) -> None:
         one.cause = cause
         one.kill_at_s = monotonic_s() + GRACE_S
-        process_tree.terminate(one.execution.id, one.execution.attempt, one.pid)
+        one.tree = process_tree.terminate(one.execution.id, one.execution.attempt, one.pid)
 
     def end(self, execution_id: str, cause: Cause) -> bool:
         """Ask one execution to end; tell whether it runs here."""
@@ -188,16 +197,22 @@ class Supervisor:
         """Wait for, then kill, what the main processes left behind."""
         still: list[Running] = []
         for one in self.ending:
-            attempt = (one.execution.id, one.execution.attempt)
-            # Its number may have been given away once the main process was reaped.
-            leader = one.pid if one.process is None else None
-            left = process_tree.members(*attempt, leader)
-            if left and monotonic_s() >= (one.kill_at_s or 0.0):
-                left = process_tree.kill(*attempt, leader)
-                one.survivors = tuple(sorted(left))
-                left = set()
-            (still if left else over).append(one)
+            (still if self._is_left(one) else over).append(one)
         self.ending = still
+
+    def _is_left(self, one: Running) -> bool:
+        """Tell whether a tree is still to be waited for; past its grace it is killed."""
+        attempt = (one.execution.id, one.execution.attempt)
+        # Its number may have been given away once the main process was reaped.
+        leader = one.pid if one.process is None else None
+        left = process_tree.members(*attempt, leader, one.tree)
+        late_s = monotonic_s() - (one.kill_at_s or 0.0)
+        if left and late_s >= 0:
+            left = process_tree.kill(*attempt, leader, one.tree)
+        if left and late_s >= KILL_S:
+            one.survivors = tuple(sorted(left))
+            return False
+        return bool(left)
 
 
 def ended_of(one: Running, now: int) -> Ended:
@@ -207,7 +222,7 @@ def ended_of(one: Running, now: int) -> Ended:
     return Ended(
         execution_id=one.execution.id,
         attempt=one.execution.attempt,
-        phase=start.phase if start else Phase.MAIN,
+        phase=start.phase if start else Phase(one.execution.phase or Phase.MAIN),
         exit_code=code,
         signal=number,
         cause=one.cause,

@@ -100,7 +100,7 @@ def changed_cue(cue: Cue, draft: CueDraft, *, now: int, zone: str) -> Cue:
     """
     if draft.name is not None:
         check_name(draft.name, "cue")
-    policy = replace(cue.policy, **(_cleared_policy(draft) | (draft.policy or {})))
+    policy = replace(cue.policy, **(_cleared_policy(draft) | _said_policy(draft)))
     payload, payload_ref = _changed_payload(cue, draft)
     changed = replace(
         cue,
@@ -259,6 +259,14 @@ def _refuse_surroundings(draft: CueDraft) -> None:
 
 
 # --- policy --------------------------------------------------------------------------------
+
+
+def _said_policy(draft: CueDraft) -> Record:
+    said = draft.policy or {}
+    if said.get("verification", "command") != "command" and "check" not in said:
+        # The checker goes away with the mode that it belongs to.
+        return {**said, "check": ()}
+    return said
 
 
 def _cleared_policy(draft: CueDraft) -> Record:

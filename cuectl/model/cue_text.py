@@ -7,11 +7,13 @@ does, gives the same cue; a test holds the two together.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cuectl.model.cue import Cue
 from cuectl.model.durations import duration_text
 from cuectl.model.policy import Policy
+
+if TYPE_CHECKING:
+    from cuectl.model.cue import Cue
 
 Record = dict[str, Any]
 

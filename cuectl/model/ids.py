@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 CUE_PREFIX: Final = "cue_"
@@ -59,6 +60,7 @@ def time_of(identity: str) -> int | None:
     return number
 
 
+@lru_cache(maxsize=64)
 def _time(ms: int) -> str:
     return _letters(max(0, ms), _TIME_LETTERS)
 

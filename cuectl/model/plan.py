@@ -71,10 +71,17 @@ class Drop:
 Decision: TypeAlias = Start | Queue | Drop
 
 
-def decide(due: Due, policy: Policy, state: CueState, now: int) -> tuple[list[Decision], CueState]:
+def decide(
+    due: Due, policy: Policy, state: CueState, now: int, next_at: int | None
+) -> tuple[list[Decision], CueState]:
     """Return what becomes of every occurrence in `due`, and the state after it.
 
-    The state's `next_at` is left to the caller, who knows the schedule.
+    Args:
+        due: what is due, at least one.
+        policy: of the cue.
+        state: of the cue.
+        now: the instant of the plan.
+        next_at: the nominal time after all that is due.
     """
     late, rest = _past_deadline(due, policy, now)
     decisions: list[Decision] = [late] if late else []
@@ -82,7 +89,7 @@ def decide(due: Due, policy: Policy, state: CueState, now: int) -> tuple[list[De
         dropped, chosen = _catch_up(rest, policy, state, now)
         decisions += dropped
         state = _admit(chosen, policy, state, now, decisions)
-    return decisions, replace(state, last_at=due.newest[-1])
+    return decisions, replace(state, last_at=due.newest[-1], next_at=next_at)
 
 
 def _past_deadline(due: Due, policy: Policy, now: int) -> tuple[Drop | None, Due | None]:

@@ -27,10 +27,9 @@ def is_due(store: Store, now: int) -> bool:
         return True
     if done < store.limits.checkpoint_young_events:
         return False
-    try:
-        made = os.stat(path).st_mtime_ns // 1_000_000
-    except FileNotFoundError:
-        made = 0
+    # A home that was never checkpointed is as old as its first file.
+    found = os.stat(path if known else f"{store.home}/FORMAT")
+    made = found.st_mtime_ns // 1_000_000
     return abs(now - made) >= store.limits.checkpoint_age_ms
 
 

@@ -67,6 +67,7 @@ def heal_view(store: Store, path: str, now: int) -> Healed:
     if apply(store.home, views, anew=True):
         raise OSError(errno.EIO, "the view can't be written", f"{store.home}/{path}")
     store.overlay.pop(path, None)
+    store.forget_seen(path)
     return Healed(path=path, reason=reason, kept_as=kept, record=expected)
 
 

@@ -74,6 +74,7 @@ def marker(at_ms: int, kind: str, identity: str) -> str:
     return f"due/{hour}/{rest // MINUTE:02d}/{at_ms}.{kind}.{identity}"
 
 
+@lru_cache(maxsize=1024)
 def day_of(execution_id: str) -> str:
     """Return the day folder of an execution: the date of its nominal time in UTC."""
     return _day((time_of(execution_id) or 0) // DAY)

@@ -51,18 +51,18 @@ class Reader:
         """
         if self._store is None:
             return None
-        found: Record | None = None
-        damage: BadView | None = None
-        if path not in self._overlay:
+        self._look_at_journal()
+        while path not in self._overlay:
             try:
                 found = views.read_view(self.home, path)
             except BadView as bad:
-                damage = bad
-        self._look_at_journal()
-        if path in self._overlay:
-            value = self._overlay[path]
-            return value if isinstance(value, dict) else None
-        return found if damage is None else self._from_journal(damage)
+                if not self._look_at_journal():
+                    return self._from_journal(bad)
+            else:
+                if not self._look_at_journal():
+                    return found
+        value = self._overlay[path]
+        return value if isinstance(value, dict) else None
 
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder of views."""
@@ -94,13 +94,17 @@ class Reader:
             self._history = History(self.home, self.place)
         return self._history
 
-    def _look_at_journal(self) -> None:
-        """Take in what the journal has got since the last look."""
+    def _look_at_journal(self) -> bool:
+        """Take in what the journal has got since the last look; tell whether it has changed."""
         if self._store is None:
-            return
-        size = _size_of(self.home, self.place)
-        if size == self.place.size:
-            return
+            return False
+        before = self.place
+        size = _size_of(self.home, before)
+        if size != before.size:
+            self._read_on(self._store, size)
+        return self.place != before
+
+    def _read_on(self, store: Store, size: int) -> None:
         try:
             if size > self.place.size:
                 self.place, self._overlay = read_on(self.home, self.place, self._overlay)
@@ -109,7 +113,7 @@ class Reader:
             self._overlay = {}
         # What was seen is no longer there: a commit that failed was taken back, or the
         # segment was packed. Damage is found again from here.
-        self.place, self._overlay = read_on(self.home, *_start(self._store))
+        self.place, self._overlay = read_on(self.home, *_start(store))
 
     def _from_journal(self, bad: BadView) -> Record | None:
         from cuectl.store.last_value import last_value

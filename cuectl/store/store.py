@@ -23,6 +23,7 @@ from cuectl.store.position import Applied, Position, read_applied, write_applied
 from cuectl.store.views import BadView
 
 Decoded = TypeVar("Decoded")
+_SEEN_MOST = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ class Store:
         self.overlay: Views = {}
         self.behind: tuple[str, ...] = ()
         self.boot = home.boot_id()
+        self._seen: dict[str, Record] = {}
         self.watch: Callable[[Views], None] = _nobody
         self.heal: Callable[[BadView], Record | None] = _refuse
         self._started = False
@@ -157,6 +159,7 @@ class Store:
         self.journal.close()
         self.journal = Journal(self.home)
         self.overlay, self.behind = {}, ()
+        self._seen.clear()
         self._started, self._applied_seq = False, -1
 
     # --- reading --------------------------------------------------------------------------
@@ -170,7 +173,22 @@ class Store:
         if path in self.overlay:
             value = self.overlay[path]
             return value if isinstance(value, dict) else None
-        return views_module.read_view(self.home, path)
+        known = self._seen.get(path)
+        if known is None:
+            known = views_module.read_view(self.home, path)
+            if known is not None:
+                self._remember(path, known)
+        return known
+
+    def forget_seen(self, path: str) -> None:
+        """Read a view from its file the next time: it was mended."""
+        self._seen.pop(path, None)
+
+    def _remember(self, path: str, record: Record) -> None:
+        # Whoever changes a view has a line in the journal, and what the line says comes first.
+        if len(self._seen) >= _SEEN_MOST:
+            self._seen.clear()
+        self._seen[path] = record
 
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder of views, as the journal has them now."""
@@ -189,6 +207,8 @@ class Store:
         place = self.journal.place
         if not self.overlay and place.seq == self._applied_seq:
             return
+        for path in self.overlay:
+            self._seen.pop(path, None)
         failed = views_module.apply(self.home, self.overlay, anew=self._force)
         self._force = False
         self.overlay = {path: self.overlay[path] for path in failed}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.background import Passes
 from tests.e2e.observing import StoreState
 
 if TYPE_CHECKING:
@@ -34,6 +35,14 @@ def state(cuectl: Cuectl) -> Iterator[StoreState]:
     if cuectl.checked and (cuectl.home / "journal").is_dir():
         assert found.differences() == []
         assert found.settled_twice() == []
+
+
+@pytest.fixture
+def passes(cuectl: Cuectl) -> Iterator[Passes]:
+    """Passes in the background, ended with the test."""
+    started = Passes(cuectl)
+    yield started
+    started.clean_up()
 
 
 @pytest.fixture

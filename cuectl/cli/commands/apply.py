@@ -25,6 +25,8 @@ def run(call: Call, *, file: str | None, dry_run: bool, remove: bool) -> int | N
         call.out.record(plan_record(found), plan_lines(found))
         return None
     done = forget_file(call.runtime, path) if remove else apply_file(call.runtime, path)
+    for one in done.warnings:
+        call.out.warn(f"{one.path}:{one.line}:{one.column}: {one.message}", hint=one.hint)
     if call.out.for_people:
         _say(call, path, done, removed=remove)
     else:

@@ -60,8 +60,7 @@ def _lines(
     fires: list[int],
     record: Record,
 ) -> Iterator[Line]:
-    from cuectl.cli.cue_lines import next_line, work_words, zone_of
-    from cuectl.model.zones import local_text
+    from cuectl.cli.cue_lines import local_words, next_line, work_words, zone_of
 
     now = call.runtime.now()
     yield [(cue.name, "bold"), f"  {cue.id}  {state.status.value}"]
@@ -70,7 +69,7 @@ def _lines(
     yield next_line(call, cue, state, now)
     zone = zone_of(call, cue.trigger)
     if len(fires) > 1:
-        yield "then: " + ", ".join(local_text(at, zone) for at in fires[1:])
+        yield "then: " + ", ".join(local_words(at, zone) for at in fires[1:])
     for key, value in _facts(cue, work_words(cue.target), record["payload"]):
         yield f"{key}: {value}"
     if record["executions"]:

@@ -122,18 +122,16 @@ def _of_all(call: Call, count: int, since: str | None) -> bool:
 
 
 def _columns(call: Call, found: list[tuple[int, Cue]], now: int) -> tuple[Any, ...]:
-    from cuectl.cli.cue_lines import schedule_words, zone_of
+    from cuectl.cli.cue_lines import local_words, schedule_words, zone_of
     from cuectl.cli.tables import Column
     from cuectl.model.durations import distance_in_words
     from cuectl.model.instants import from_text
-    from cuectl.model.zones import local_text
 
     cues = {cue.id: cue for _, cue in found}
 
     def local(record: Any) -> str:
-        at = from_text(record["at"])
         trigger = cues[record["cue"]].trigger
-        return local_text(at, zone_of(call, trigger), seconds=at % 60_000 != 0)
+        return local_words(from_text(record["at"]), zone_of(call, trigger))
 
     return (
         Column(key="at", title="AT", show=local),
@@ -166,20 +164,25 @@ def _print(call: Call, record: Record, heading: str, found: _Fires) -> bool:
         }
         for change in changes
     ]
+    if call.out.plain:
+        from cuectl.cli.tables import Column
+
+        call.out.records([{"at": at} for at in record["fires"]], (Column(key="at"),))
+        return bool(fires)
     call.out.record(record, [heading, *_lines(call, fires, changes, found.zone)])
     return bool(fires)
 
 
 def _lines(call: Call, fires: list[int], changes: list[Any], zone: str) -> Iterator[Line]:
+    from cuectl.cli.cue_lines import local_words
     from cuectl.model.durations import distance_in_words
     from cuectl.model.instants import to_text
-    from cuectl.model.zones import local_text
 
     now = call.runtime.now()
-    rows: list[tuple[int, Line]] = []
-    for at in fires:
-        local = local_text(at, zone, seconds=at % 60_000 != 0)
-        rows.append((at, f"{local}  {to_text(at)}  {distance_in_words(at - now)}"))
+    rows: list[tuple[int, Line]] = [
+        (at, f"{local_words(at, zone)}  {to_text(at)}  {distance_in_words(at - now)}")
+        for at in fires
+    ]
     rows += [(change.at_ms, [(_change_words(change, zone), "yellow")]) for change in changes]
     # A change at the very instant of a fire is what that fire's local time follows.
     rows.sort(key=lambda row: (row[0], isinstance(row[1], str)))

@@ -21,12 +21,16 @@ def run(
     max_parallel: int | None,
 ) -> int | None:
     """Run passes until a signal comes."""
+    import os
+
     from cuectl.cli.commands.run_due import conclude
     from cuectl.engine.pass_options import PassOptions
     from cuectl.engine.run_due import run_pass
 
     options = PassOptions(max_parallel=max_parallel, worker=worker_id, stay=not once, poll_s=poll)
-    result = run_pass(call.runtime, options, config)
+    # The pass moves between directories, and a worker reads its file again.
+    path = os.path.abspath(config) if config is not None else None
+    result = run_pass(call.runtime, options, path)
     return conclude(call, result, exit_code=False)
 
 

@@ -89,7 +89,7 @@ def test_the_canonical_form_keeps_the_rule_for_stars() -> None:
         ("R * * * *", "minute 'R' is not a value (0-59)", "* * * * *"),
         ("H * * * *", "minute 'H' is not a value (0-59)", "* * * * *"),
         ("0 0 ? * *", "day-of-month '?' is not a value (1-31)", "0 0 * * *"),
-        ("１ * * * *", "minute '１' is not a value (0-59)", "* * * * *"),  # noqa: RUF001 - a wide digit
+        ("１ * * * *", "minute '１' is not a value (0-59)", "* * * * *"),
         ("+1 * * * *", "minute '+1' is not a value (0-59)", "* * * * *"),
         ("1_0 * * * *", "minute '1_0' is not a value (0-59)", "* * * * *"),
         ("60 24 0 13 8", "minute '60' is out of range 0-59", "59 23 1 12 7"),

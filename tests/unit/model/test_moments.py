@@ -141,7 +141,7 @@ def test_seconds_are_shown_where_they_decide() -> None:
         "+",
         "ago",
         "+36501d",
-        "２026-11-23",  # noqa: RUF001 - a wide digit
+        "２026-11-23",
     ],
 )
 def test_what_is_no_moment_is_refused(text: str) -> None:
