@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,11 +12,10 @@ from cuectl.engine.runtime import Runtime
 from cuectl.model.instants import from_text, to_text
 from cuectl.store import home as home_directory
 from tests.builder import Cuectl, install
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Iterator
+    from pathlib import Path
 
 START = "2026-11-21T02:00:00Z"
 

@@ -40,7 +40,7 @@ def local_words(ms: int, zone: str) -> str:
     """Return `Sun 2026-11-22 02:00 EST`, with seconds where there are any."""
     from cuectl.model.zones import local_text
 
-    return local_text(ms, zone, seconds=ms % 60_000 != 0)
+    return local_text(ms, zone, seconds=ms // 1000 % 60 != 0)
 
 
 def schedule_words(trigger: Record) -> str:

@@ -99,7 +99,8 @@ def _every(every_s: float, now: int, old: Record | None) -> Record:
     whole = int(every_s) if every_s == int(every_s) else every_s
     # The same heartbeat again goes on beating where it did.
     same = old is not None and old.get("type") == "every" and old.get("every_s") == whole
-    anchor = old["anchor"] if old is not None and same else to_text(now)
+    # Whole seconds read better, and nobody minds the part of one.
+    anchor = old["anchor"] if old is not None and same else to_text(now - now % 1000)
     return {"type": "every", "every_s": whole, "anchor": anchor}
 
 

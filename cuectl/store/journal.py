@@ -50,7 +50,8 @@ class Journal:
 
     def holds(self, place: Position) -> bool:
         """Tell whether the journal has the line that `place` stands behind."""
-        if place.seq == 0:
+        if place.size == 0:
+            # Nothing of this segment was taken in yet; it may even have to be made.
             return True
         try:
             fd = os.open(f"{self.directory}/{place.segment}", files.READ_FLAGS)

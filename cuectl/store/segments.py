@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from cuectl.model.errors import StateError
 from cuectl.store import files
 from cuectl.store.lines import Record, Value, Views
-from cuectl.store.position import Position
+from cuectl.store.position import Position, segment_name
 from cuectl.store.tail import read_tail
 
 
@@ -61,36 +61,43 @@ def read_segment(path: str) -> bytes:
 def read_lines(home: str) -> Iterator[Record]:
     """Yield every line of the journal, oldest first, from the newest base on.
 
+    The views of a base come as one line of the type `base.view`.
+
     Raises:
         StateError: damage; the message names the segment and the line.
     """
     place = Position()
     base = base_file(home)
-    for path in ([base] if base else []) + segment_files(home):
-        if base and path != base and _first_number(path) <= place.seq:
-            continue
-        tail = read_tail(read_segment(path), place.seq, place.sum) if path != base else None
-        if tail is None:
-            lines, place = _read_base(path)
+    if base:
+        views, place = _read_base(base)
+        yield {"seq": place.seq, "type": "base.view", "set": views}
+    for path in segment_files(home):
+        if not base or _first_number(path) > place.seq:
+            lines, place = _read_whole(path, place)
             yield from lines
-            continue
-        if tail.damaged:
-            raise StateError(f"'{path}': {tail.damaged}")
-        yield from tail.lines
-        last = tail.lines[-1]["seq"] if tail.lines else place.seq
-        place = Position(segment=os.path.basename(path), size=tail.size, seq=last, sum=tail.sum)
+
+
+def _read_whole(path: str, place: Position) -> tuple[list[Record], Position]:
+    tail = read_tail(read_segment(path), place.seq, place.sum)
+    if tail.damaged:
+        raise StateError(f"'{path}': {tail.damaged}", hint="see: cuectl fsck")
+    last = tail.lines[-1]["seq"] if tail.lines else place.seq
+    name = os.path.basename(path)
+    return tail.lines, Position(segment=name, size=tail.size, seq=last, sum=tail.sum)
 
 
 def _first_number(path: str) -> int:
     return int(os.path.basename(path).partition(".")[0])
 
 
-def _read_base(path: str) -> tuple[list[Record], Position]:
-    import json
+def _read_base(path: str) -> tuple[Views, Position]:
+    from cuectl.store.base import read_base
 
-    lines = [json.loads(line) for line in read_segment(path).splitlines()]
-    last = lines[-1]
-    return lines[:-1], Position(seq=int(last["seq"]), sum=str(last["prev"]))
+    base = read_base(path)
+    if base.bad_lines:
+        number, reason = base.bad_lines[0]
+        raise StateError(f"'{path}': line {number} is damaged ({reason})", hint="see: cuectl fsck")
+    return base.views, base.place
 
 
 def implied_views(home: str) -> Views:
@@ -117,16 +124,26 @@ def last_values(home: str, paths: Iterable[str]) -> Views:
 
 
 def first_place(home: str, overlay: Views) -> Position:
-    """Return where a journal begins that was never checkpointed; a base fills `overlay`."""
+    """Return where to begin in a journal that has no checkpoint.
+
+    That is the first segment which can be appended to; what stands before it, a base and
+    packed segments, is taken into `overlay`.
+
+    Raises:
+        StateError: damage, or the first segments are missing and there is no base.
+    """
+    place = Position()
     base = base_file(home)
-    found = segment_files(home)
     if base:
-        lines, place = _read_base(base)
+        views, place = _read_base(base)
+        overlay.update(views)
+    found = [path for path in segment_files(home) if not base or _first_number(path) > place.seq]
+    if not base and found and _first_number(found[0]) != 1:
+        raise StateError(f"the journal in '{home}' lacks its first segments, and there is no base")
+    for path in found:
+        if not path.endswith(".gz"):
+            return Position(segment=os.path.basename(path), size=0, seq=place.seq, sum=place.sum)
+        lines, place = _read_whole(path, place)
         for line in lines:
             overlay.update(line.get("set", {}))
-        names = [path for path in found if _first_number(path) > place.seq]
-        segment = os.path.basename(names[0]) if names else Position().segment
-        return Position(segment=segment, size=0, seq=place.seq, sum=place.sum)
-    if found and _first_number(found[0]) != 1:
-        raise StateError(f"the journal in '{home}' lacks its first segments, and there is no base")
-    return Position()
+    return Position(segment=segment_name(place.seq + 1), size=0, seq=place.seq, sum=place.sum)

@@ -37,6 +37,7 @@ def test_only_what_is_named_changes(cuectl: Cuectl) -> None:
 
     assert after["policy"].pop("overlap") == "queue"
     before["policy"].pop("overlap")
+    assert after.pop("updated_at") >= before.pop("updated_at")
     assert after == before
 
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.background import NOTES, WAITS
-from tests.e2e.background import NOTES, WAITS
 from tests.e2e.observing import is_gone, processes_with, until
 
 if TYPE_CHECKING:
