@@ -6,7 +6,10 @@ lines of the others, so that counting costs no listing.
 
 from __future__ import annotations
 
-from cuectl.store.lines import Views
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cuectl.store.lines import Views
 
 CLAIM_AHEAD = 64
 CLAIM_MOST = 1_024

@@ -7,10 +7,13 @@ zone data; only when they are used up is the schedule asked again.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cuectl.model.cue import Cue, CueState, Record
 from cuectl.model.instants import from_text
 from cuectl.model.plan import Due
+
+if TYPE_CHECKING:
+    from cuectl.model.cue import Cue, CueState, Record
 
 FIRES_AHEAD = 24
 NEWEST_KEPT = 32
@@ -124,6 +127,6 @@ def _period(trigger: Record) -> int:
         return max(1, round(float(trigger["every_s"]) * 1000))
     if trigger["type"] == "cron":
         fires = first_fires(trigger, 0, 8)
-        gaps = [later - earlier for earlier, later in zip(fires, fires[1:], strict=False)]
+        gaps = (fires[place + 1] - fires[place] for place in range(len(fires) - 1))
         return min(gaps, default=2**62)
     return 2**62

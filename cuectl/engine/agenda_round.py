@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cuectl.engine.alerts import stderr_line
 from cuectl.engine.cancel import pid_of
 from cuectl.engine.clock import monotonic_s
 from cuectl.engine.deliver import deliveries_due
 from cuectl.engine.handler_start import can_run
-from cuectl.engine.pass_options import PassOptions
 from cuectl.engine.plan_due import Planning, plan_marker
-from cuectl.engine.runtime import Runtime
-from cuectl.engine.settling import Settling
-from cuectl.engine.supervise import Supervisor
-from cuectl.engine.surroundings import Context
 from cuectl.engine.waiting_deadlines import plan_deadline
 from cuectl.model.execution import Execution, Record, execution_from_record
 from cuectl.model.start import Cause
 from cuectl.store import paths
 from cuectl.store.agenda import Marker, drop_stale, due_markers, next_marker_at
-from cuectl.store.store import Store, Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cuectl.engine.pass_options import PassOptions
+    from cuectl.engine.runtime import Runtime
+    from cuectl.engine.settling import Settling
+    from cuectl.engine.supervise import Supervisor
+    from cuectl.engine.surroundings import Context
+    from cuectl.store.store import Store, Transaction
 
 _RELIST_S = 1.0
 _LONGEST_NAP_S = 60.0

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from cuectl.model.execution import Execution, Record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.instants import to_text
-from cuectl.model.masking import Masker
 from cuectl.model.outcome import ABSENT, EVIDENCE, Outcome
 from cuectl.model.outcome_file import FILE_BYTES, read_outcome
 from cuectl.model.start import Cause, Ended, Phase
@@ -27,6 +26,10 @@ from cuectl.model.verdict import (
 from cuectl.model.verification import ArtifactFact, VerificationMode, local_artifacts
 from cuectl.store import output, paths
 from cuectl.store.lines import encode
+
+if TYPE_CHECKING:
+    from cuectl.model.execution import Execution, Record
+    from cuectl.model.masking import Masker
 
 TAIL_BYTES = 8_192
 

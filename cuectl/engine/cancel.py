@@ -7,17 +7,20 @@ records `cancelled`. What waits or is queued is settled at once.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cuectl.engine import claim, process_tree
 from cuectl.engine.settle import finish, read_open
-from cuectl.engine.settling import Settling
 from cuectl.model.errors import Conflict
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.start import Phase, process_key
 from cuectl.store import passes, paths
-from cuectl.store.lines import Views
-from cuectl.store.store import Store, Transaction
+
+if TYPE_CHECKING:
+    from cuectl.engine.settling import Settling
+    from cuectl.store.lines import Views
+    from cuectl.store.store import Store, Transaction
 
 
 def request_cancel(tx: Transaction, execution_id: str, reason: str) -> bool:

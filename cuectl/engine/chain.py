@@ -18,10 +18,10 @@ from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.ids import cue_id
 from cuectl.model.instants import to_text
 from cuectl.store import paths
-from cuectl.store.lines import Views
 
 if TYPE_CHECKING:
     from cuectl.engine.runtime import Runtime
+    from cuectl.store.lines import Views
     from cuectl.store.store import Transaction
 
 _ID_BYTES = 10

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from cuectl.model.cue import Cue
 from cuectl.model.execution import Execution, Record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.ids import execution_id
 from cuectl.model.instants import to_text
-from cuectl.model.plan import Drop
 from cuectl.store import paths
 from cuectl.store.lines import Event, Views
+
+if TYPE_CHECKING:
+    from cuectl.model.cue import Cue
+    from cuectl.model.plan import Drop
 
 
 def new_execution(
@@ -29,7 +32,9 @@ def new_execution(
         cue: whose definition counts as it is now, whatever becomes of it later.
         nominal: the time of the occurrence.
         key: what tells it from others at the same time: None for the schedule's own.
-        pass_id, boot, worker: who claims it, when somebody does.
+        pass_id: the pass that claims it, when one does.
+        boot: the boot in which it does.
+        worker: the worker's name.
     """
     identity = execution_id(nominal, cue.id, str(nominal) if key is None else key)
     origin = cue.origin

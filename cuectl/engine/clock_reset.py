@@ -8,19 +8,22 @@ that ran under the wrong clock are remembered, so that they do not run again.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
 from cuectl.engine.agenda_ahead import first_fires, jitter_of
 from cuectl.engine.alerts import raise_alert
 from cuectl.engine.settle import read_cue
-from cuectl.engine.settling import Settling
 from cuectl.model.cue import CueStatus
 from cuectl.model.execution import Execution, Record, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.instants import HOUR, to_text
 from cuectl.store import paths
 from cuectl.store.lines import Event, Views
-from cuectl.store.store import Transaction
+
+if TYPE_CHECKING:
+    from cuectl.engine.settling import Settling
+    from cuectl.store.store import Transaction
 
 LIMIT_MS = 3 * HOUR
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cuectl.engine.alert_changes import STDERR
 from cuectl.engine.alerts import clear_alerts, raise_alert
-from cuectl.engine.settling import Settling
-from cuectl.model.cue import Cue, CueState
-from cuectl.model.execution import Execution
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.verdict import counts_as_failure, counts_as_success
 from cuectl.model.verification import OutcomeState
-from cuectl.store.store import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cuectl.engine.settling import Settling
+    from cuectl.model.cue import Cue, CueState
+    from cuectl.model.execution import Execution
+    from cuectl.store.store import Transaction
 
 STREAK = 3
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cuectl.engine.attempt_end import Found, find, judge_attempt, with_reported
 from cuectl.engine.clock import monotonic_s
 from cuectl.engine.handler_start import limit_s, working_directory
 from cuectl.engine.settle import read_open, settle
-from cuectl.engine.settling import Settling
-from cuectl.engine.surroundings import Context
-from cuectl.model.execution import Execution
 from cuectl.model.start import Cause, Ended, Phase
 from cuectl.model.verdict import ReportWait
-from cuectl.store.store import Transaction
+
+if TYPE_CHECKING:
+    from cuectl.engine.settling import Settling
+    from cuectl.engine.surroundings import Context
+    from cuectl.model.execution import Execution
+    from cuectl.store.store import Transaction
 
 GROUP_DELAY_S = 0.02
 GROUP_MOST = 256

@@ -5,8 +5,8 @@ A manual run has an identity of its own and never uses up a scheduled occurrence
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
 from cuectl.model.cue import Cue, CueState, CueStatus
@@ -15,8 +15,12 @@ from cuectl.model.execution import Execution, Record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.ids import execution_id
 from cuectl.store import paths
-from cuectl.store.lines import Views
-from cuectl.store.store import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cuectl.store.lines import Views
+    from cuectl.store.store import Transaction
 
 
 def fire(

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cuectl.model.errors import CuectlError
-from cuectl.model.execution import Execution, Record
 from cuectl.model.handler_text import (
     argument_list,
     environment_value,
@@ -25,8 +23,11 @@ from cuectl.model.start import Phase, Start
 from cuectl.store import paths, payload_files
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from cuectl.engine.definitions_in_force import InForce
     from cuectl.model.definitions import Handler
+    from cuectl.model.execution import Execution, Record
 
 LARGE_PAYLOAD_BYTES = 100_000
 _SHELL = "/bin/sh"

@@ -10,13 +10,17 @@ from __future__ import annotations
 import os
 import resource
 import signal
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cuectl.engine.clock import monotonic_s, since_boot_ns
 from cuectl.model.start import Phase, Start
 from cuectl.store import files, output
-from cuectl.store.passes import PassFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cuectl.store.passes import PassFile
 
 LEASE_DESCRIPTOR = 198
 _DEFAULTED = [

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cuectl.engine.alerts import stderr_line
 from cuectl.engine.deliver import deliveries_due, start_delivery
-from cuectl.engine.pass_options import PassOptions, PassResult
 from cuectl.engine.recover import remove_dead_passes
-from cuectl.engine.runtime import Runtime
 from cuectl.model.alert import AlertType
 from cuectl.model.instants import HOUR
 from cuectl.store import checkpoint, files, idle, lock
 from cuectl.store.agenda import drop_stale, due_markers, next_marker_at
-from cuectl.store.passes import PassFile
-from cuectl.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cuectl.engine.pass_options import PassOptions, PassResult
+    from cuectl.engine.runtime import Runtime
+    from cuectl.store.passes import PassFile
+    from cuectl.store.store import Store
 
 
 def finish(

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from cuectl.engine import pass_end
 from cuectl.engine.admission import Admission
 from cuectl.engine.agenda_round import AgendaRound
 from cuectl.engine.clock import monotonic_s
 from cuectl.engine.clock_reset import reset_after_future
-from cuectl.engine.definitions_in_force import InForce
 from cuectl.engine.deliver import start_delivery
 from cuectl.engine.ends import End, Ends
 from cuectl.engine.handler_start import CannotStart, limit_s, start_of
@@ -24,16 +22,22 @@ from cuectl.engine.healer import Healer
 from cuectl.engine.local_executor import LocalExecutor, SpawnError
 from cuectl.engine.pass_options import PassOptions, PassResult
 from cuectl.engine.recover import look_at_open
-from cuectl.engine.runtime import Runtime
-from cuectl.engine.settling import Settling
 from cuectl.engine.supervise import Supervisor, ended_of
 from cuectl.engine.surroundings import Context, context_of
 from cuectl.model.errors import LockTimeout
-from cuectl.model.execution import Execution
 from cuectl.model.start import Cause, Ended, Phase
 from cuectl.store import lock
 from cuectl.store.passes import PassFile
-from cuectl.store.store import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from cuectl.engine.definitions_in_force import InForce
+    from cuectl.engine.runtime import Runtime
+    from cuectl.engine.settling import Settling
+    from cuectl.model.execution import Execution
+    from cuectl.store.store import Transaction
 
 TRIES_AT_THE_END = 3
 

@@ -6,8 +6,8 @@ occurrence (hole A9). The decisions themselves are pure (`model/plan.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
 from cuectl.engine.agenda_ahead import jitter_of, look_ahead
@@ -15,16 +15,20 @@ from cuectl.engine.alerts import clear_alerts
 from cuectl.engine.cancel import request_cancel
 from cuectl.engine.cue_alerts import alert
 from cuectl.engine.settle import claimed_by, finish, read_cue
-from cuectl.engine.settling import Settling
 from cuectl.model.cue import Cue, CueState, CueStatus
 from cuectl.model.execution import Execution, Record, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.plan import Drop, Queue, Start, decide, streak_alerts
 from cuectl.model.policy import Overlap
 from cuectl.store import paths
-from cuectl.store.agenda import Marker
 from cuectl.store.lines import Event, Views
-from cuectl.store.store import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cuectl.engine.settling import Settling
+    from cuectl.store.agenda import Marker
+    from cuectl.store.store import Transaction
 
 NO_HANDLER = "no_handler"
 

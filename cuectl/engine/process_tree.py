@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Tree: TypeAlias = dict[int, int]
 """Pid to start time: a number alone may have been given away."""
@@ -50,13 +52,12 @@ def _signal_reaches(pid: int) -> bool:
     return True
 
 
-def members(
-    execution_id: str, attempt: int, leader: int | None, known: Tree | None = None
-) -> Tree:
+def members(execution_id: str, attempt: int, leader: int | None, known: Tree | None = None) -> Tree:
     """Return all processes of one attempt, zombies left out.
 
     Args:
-        execution_id, attempt: what they are processes of.
+        execution_id: what they are processes of.
+        attempt: and which attempt of it.
         leader: the main process while it is there, whose session they are in.
         known: what was found earlier; who has emptied its environment and lost its parent
             since then is found by nothing else.
@@ -135,9 +136,7 @@ def terminate(execution_id: str, attempt: int, leader: int | None) -> Tree:
     return tree
 
 
-def kill(
-    execution_id: str, attempt: int, leader: int | None, known: Tree | None = None
-) -> Tree:
+def kill(execution_id: str, attempt: int, leader: int | None, known: Tree | None = None) -> Tree:
     """End the whole tree; return what is still there, which may be about to go."""
     _signal_group(leader, signal.SIGKILL)
     left: Tree = {}

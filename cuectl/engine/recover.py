@@ -6,19 +6,23 @@ the store lock held and the views written (hole A32).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from cuectl.engine import claim, process_tree
 from cuectl.engine.local_executor import exit_of
 from cuectl.engine.settle import claimed_by, promote_queued, read_cue
-from cuectl.engine.settling import Settling
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.start import Cause, Ended, Phase, process_key
 from cuectl.store import output, passes, paths
-from cuectl.store.passes import Spawned
-from cuectl.store.store import Store, Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cuectl.engine.settling import Settling
+    from cuectl.store.passes import Spawned
+    from cuectl.store.store import Store, Transaction
 
 _SLACK_S = 40.0
 

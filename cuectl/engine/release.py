@@ -6,10 +6,10 @@ Source: contracts.md, identity 8.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
 from cuectl.model.cue import Cue, CueState, CueStatus, cue_from_record, state_from_record
-from cuectl.model.execution import Execution
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.instants import to_text
 from cuectl.model.plan import Drop
@@ -17,7 +17,10 @@ from cuectl.model.verdict import counts_as_failure, counts_as_success
 from cuectl.model.verification import OutcomeState
 from cuectl.store import paths
 from cuectl.store.lines import Event, Views
-from cuectl.store.store import Transaction
+
+if TYPE_CHECKING:
+    from cuectl.model.execution import Execution
+    from cuectl.store.store import Transaction
 
 
 def release_children(tx: Transaction, parent: Execution, now: int) -> None:

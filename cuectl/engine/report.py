@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,8 @@ from cuectl.model.outcome_file import FILE_BYTES, merge_report
 from cuectl.store import outcome_writer, output, paths
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cuectl.engine.runtime import Runtime
     from cuectl.model.execution import Execution
     from cuectl.store.store import Transaction

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from cuectl.engine.apply import drifted
 from cuectl.engine.definitions_in_force import InForce, load_worker_file
 from cuectl.engine.home_file import definitions_for_pass
-from cuectl.engine.pass_options import PassOptions, PassResult
 from cuectl.engine.passes import Pass
 
 if TYPE_CHECKING:
+    from cuectl.engine.pass_options import PassOptions, PassResult
     from cuectl.engine.runtime import Runtime
 
 

@@ -7,13 +7,16 @@ put in what they like.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from cuectl.engine.clock import Clock, clock_from, random_bytes
 from cuectl.store import home as home_directory
 from cuectl.store.store import Limits, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,12 +7,12 @@ one transaction, so none can be lost without the others.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
 from cuectl.engine.attempt_end import Found, next_attempt, with_end
 from cuectl.engine.cue_alerts import judge_streak
 from cuectl.engine.release import release_children
-from cuectl.engine.settling import Settling
 from cuectl.model.cue import Cue, CueState, CueStatus, cue_from_record, state_from_record
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.execution_status import NEVER_STARTED, ExecutionStatus
@@ -22,8 +22,11 @@ from cuectl.model.start import Ended, Phase
 from cuectl.model.verdict import Verdict, counts_as_failure
 from cuectl.model.verification import OutcomeState, VerificationMode
 from cuectl.store import paths
-from cuectl.store.lines import Views
-from cuectl.store.store import Transaction
+
+if TYPE_CHECKING:
+    from cuectl.engine.settling import Settling
+    from cuectl.store.lines import Views
+    from cuectl.store.store import Transaction
 
 RERUNS_MOST = 3
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from cuectl.model.execution import Execution
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cuectl.model.execution import Execution
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,15 +9,19 @@ import contextlib
 import os
 import select
 import signal
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from cuectl.engine import process_tree
 from cuectl.engine.clock import monotonic_s
 from cuectl.engine.local_executor import LocalExecutor, Process, exit_of, reap
-from cuectl.model.execution import Execution
 from cuectl.model.start import Cause, Ended, Phase
 from cuectl.store import output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cuectl.model.execution import Execution
 
 GRACE_S = 10.0
 KILL_S = 5.0

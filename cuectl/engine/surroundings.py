@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cuectl.engine.alerts import sink_keys
-from cuectl.engine.definitions_in_force import InForce
 from cuectl.engine.handler_start import Surroundings
-from cuectl.engine.runtime import Runtime
 from cuectl.engine.settling import Settling
 from cuectl.model.masking import Masker
 from cuectl.store.env_file import read_env_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cuectl.engine.definitions_in_force import InForce
+    from cuectl.engine.runtime import Runtime
 
 _LONGEST_LINE = 600
 

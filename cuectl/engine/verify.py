@@ -7,19 +7,22 @@ The record of a settled execution changes by a new after-image with a higher `re
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
 from cuectl.engine.cue_alerts import judge_streak
 from cuectl.engine.release import release_children
 from cuectl.engine.settle import read_cue
-from cuectl.engine.settling import Settling
 from cuectl.model.errors import Conflict
-from cuectl.model.execution import Execution
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.verification import OutcomeState
 from cuectl.store import paths
 from cuectl.store.lines import Event, Views
-from cuectl.store.store import Transaction
+
+if TYPE_CHECKING:
+    from cuectl.engine.settling import Settling
+    from cuectl.model.execution import Execution
+    from cuectl.store.store import Transaction
 
 _REASON_LIMIT = 500
 _JUDGED = frozenset({ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED})

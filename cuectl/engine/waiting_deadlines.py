@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cuectl.engine.attempt_end import Found, find, judge_attempt, with_end
 from cuectl.engine.handler_start import limit_s, working_directory
 from cuectl.engine.settle import finish
-from cuectl.engine.settling import Settling
-from cuectl.engine.surroundings import Context
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.start import Ended
 from cuectl.model.verdict import ReportWait
 from cuectl.store import paths
-from cuectl.store.agenda import Marker
-from cuectl.store.lines import Views
-from cuectl.store.store import Transaction
+
+if TYPE_CHECKING:
+    from cuectl.engine.settling import Settling
+    from cuectl.engine.surroundings import Context
+    from cuectl.store.agenda import Marker
+    from cuectl.store.lines import Views
+    from cuectl.store.store import Transaction
 
 
 def plan_deadline(

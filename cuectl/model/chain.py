@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cuectl.model.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DEEPEST = 16
 MOST_PER_ROOT_AND_HOUR = 200

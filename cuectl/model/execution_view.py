@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cuectl.model.execution_status import NEVER_STARTED
+from cuectl.model.execution_status import NEVER_STARTED, ExecutionStatus
 
 Record = dict[str, Any]
 
@@ -57,7 +57,8 @@ def has_begun(record: Record) -> bool:
     """Tell whether the newest attempt was started, or should have been and could not."""
     if record.get("started_at") is not None:
         return True
-    return bool(record.get("ended_at")) and record["status"] not in NEVER_STARTED
+    never = (*NEVER_STARTED, ExecutionStatus.CANCELLED)
+    return bool(record.get("ended_at")) and record["status"] not in never
 
 
 def _attempt(record: Record, number: int) -> Record:

@@ -8,11 +8,13 @@ for each due occurrence, or for a range of them, and the cue's state after all o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from cuectl.model.cue import CueState
 from cuectl.model.instants import MINUTE
 from cuectl.model.policy import CatchUp, Overlap, Policy
+
+if TYPE_CHECKING:
+    from cuectl.model.cue import CueState
 
 ON_TIME_MS = 2 * MINUTE
 CATCH_UP_MOST = 25

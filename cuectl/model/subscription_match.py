@@ -8,7 +8,6 @@ reference/maestro-cue.md 3, 5 and 7.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from cuectl.model.event_types import CHAIN_DEPTH_MOST, COMPLETED
@@ -20,13 +19,16 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
+# What every single completion says of itself, and a join of several does not.
+PER_SOURCE = ("status", "exitCode", "durationMs", "triggeredBy")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """The answer.
 
     Attributes:
-        reason: empty for a match; `type`, `other`, `source`, `source_sub`, `filter`,
+        reason: empty for a match; else `type`, `other`, `source`, `source_sub`, `filter`,
             `itself` or `depth`.
         conditions: what each condition of the filter found, where it came so far.
     """
@@ -40,76 +42,95 @@ class Match:
         return not self.reason
 
 
-_MATCHED = Match()
+MATCHED = Match()
 
 
-def match(name: str, trigger: Record, event: Event) -> Match:
-    """Return whether an event starts the subscription `name`."""
-    if trigger["event"] != event.type:
-        return Match(reason="type")
-    if event.only is not None and event.only != name:
-        return Match(reason="other")
-    if event.data.get("manual") is True and event.only == name:
-        # A start by hand asks no filter.
-        return _MATCHED
-    if event.type == COMPLETED:
-        reason = _completion(name, trigger, event)
-        if reason or is_fan_in(trigger):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A subscription, made ready to be asked about many events.
+
+    Attributes:
+        filter: None when it has none; of a fan-in, what the joined payload must meet.
+        each: what every single source of a fan-in must meet.
+        sources: the agents that an `agent.completed` subscription listens to, each once.
+        source_subs: the subscriptions whose runs count; None for all.
+        narrows: its filter says itself whose runs count.
+    """
+
+    name: str
+    event: str
+    filter: Filter | None = None
+    each: Filter | None = None
+    sources: tuple[str, ...] = ()
+    source_subs: frozenset[str] | None = None
+    narrows: bool = False
+
+    @property
+    def is_fan_in(self) -> bool:
+        """Whether it waits for several sources."""
+        return len(self.sources) > 1
+
+    def match(self, event: Event) -> Match:
+        """Return whether an event starts the subscription, or counts for its fan-in."""
+        if event.type != self.event:
+            return Match(reason="type")
+        only = event.only
+        if only is not None:
+            if only != self.name:
+                return Match(reason="other")
+            if event.data.get("manual") is True:
+                # A start by hand asks no filter.
+                return MATCHED
+        if self.sources and (reason := self._completion(event)):
             return Match(reason=reason)
-    chosen = filter_of(trigger)
-    if chosen is not None and not chosen.matches(event.data):
-        return Match(reason="filter", conditions=tuple(chosen.why(event.data)))
-    return _MATCHED
+        chosen = self.each if len(self.sources) > 1 else self.filter
+        if chosen is not None and not chosen.matches(event.data):
+            return Match(reason="filter", conditions=tuple(chosen.why(event.data)))
+        return MATCHED
+
+    def source_of(self, event: Event) -> str | None:
+        """Return which of the sources an event comes from; None when from none of them."""
+        name, identity = event.data.get("sourceSession"), event.data.get("sourceSessionId")
+        return next((one for one in self.sources if one in (name, identity)), None)
+
+    def _completion(self, event: Event) -> str:
+        if self.source_of(event) is None:
+            return "source"
+        by = event.data.get("triggeredBy")
+        if self.source_subs is not None:
+            if by not in self.source_subs:
+                return "source_sub"
+        elif by == self.name and not self.narrows:
+            # Without a word about it, a subscription never answers to its own run.
+            return "itself"
+        return "depth" if event.depth >= CHAIN_DEPTH_MOST else ""
 
 
-def filter_of(trigger: Record) -> Filter | None:
-    """Return the filter of a subscription, None when it has none."""
-    conditions = trigger.get("filter")
-    return _compiled(tuple(conditions.items()), _types(conditions)) if conditions else None
+def subscription_of(name: str, trigger: Record) -> Subscription:
+    """Return the subscription that a trigger describes.
+
+    Raises:
+        ValueError: its filter is not one.
+    """
+    conditions = trigger.get("filter") or {}
+    event = trigger["event"]
+    completion = event == COMPLETED
+    sources = _names(trigger.get("source_session")) if completion else ()
+    each: Record = {}
+    if len(sources) > 1:
+        each = {key: value for key, value in conditions.items() if key in PER_SOURCE}
+    joined = {key: value for key, value in conditions.items() if key not in each}
+    named = trigger.get("source_sub")
+    return Subscription(
+        name=name,
+        event=event,
+        filter=compile_filter(joined) if joined else None,
+        each=compile_filter(each) if each else None,
+        sources=sources,
+        source_subs=frozenset(_names(named)) if completion and named is not None else None,
+        narrows="triggeredBy" in conditions,
+    )
 
 
-def sources_of(trigger: Record) -> tuple[str, ...]:
-    """Return the agents that an `agent.completed` subscription listens to, each once."""
-    named = trigger.get("source_session", ())
-    return tuple(dict.fromkeys([named] if isinstance(named, str) else named))
-
-
-def is_fan_in(trigger: Record) -> bool:
-    """Tell whether a subscription waits for several sources."""
-    return trigger["event"] == COMPLETED and len(sources_of(trigger)) > 1
-
-
-def source_named(trigger: Record, event: Event) -> str | None:
-    """Return which of its sources an event comes from; None when from none of them."""
-    who = (event.data.get("sourceSession"), event.data.get("sourceSessionId"))
-    return next((source for source in sources_of(trigger) if source in who), None)
-
-
-def _completion(name: str, trigger: Record, event: Event) -> str:
-    source = source_named(trigger, event)
-    if source is None:
-        return "source"
-    wanted = trigger.get("source_sub")
-    by = event.data.get("triggeredBy")
-    if wanted is not None:
-        if by not in ([wanted] if isinstance(wanted, str) else wanted):
-            return "source_sub"
-    elif by == name and not _narrows(trigger):
-        # Without a word about it, a subscription never answers to its own run.
-        return "itself"
-    return "depth" if event.depth > CHAIN_DEPTH_MOST else ""
-
-
-def _narrows(trigger: Record) -> bool:
-    """Tell whether the filter itself says whose runs count."""
-    return "triggeredBy" in (trigger.get("filter") or {})
-
-
-# 1, 1.0 and True are equal as keys, and are different expressions.
-def _types(conditions: Record) -> tuple[type, ...]:
-    return tuple(type(value) for value in conditions.values())
-
-
-@lru_cache(maxsize=1024)
-def _compiled(items: tuple[tuple[str, object], ...], _: tuple[type, ...]) -> Filter:
-    return compile_filter(dict(items))
+def _names(named: str | list[str] | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([named] if isinstance(named, str) else named or ()))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from cuectl.model.instants import to_text
 from cuectl.store import files
 from cuectl.store.position import Applied, read_applied, write_applied
-from cuectl.store.store import Store
+
+if TYPE_CHECKING:
+    from cuectl.store.store import Store
 
 
 def rotate_if_large(store: Store, now: int) -> None:

@@ -1,11 +1,10 @@
 """The idle path of a pass: one line and a few stats say that nothing is due.
 
-Imports `os`, `sys` and `time` alone, because this runs every minute of the year. Anything
+Imports `os` and `time` alone, because this runs every minute of the year. Anything
 unusual means "do a full pass" (store-protocol.md, "Idle path").
 """
 
 import os
-import sys
 import time
 
 _NEXT_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -110,7 +109,3 @@ def write_line(home: str, since: int, until: int, segment: str) -> str | None:
     journal = identity(f"{home}/journal/{segment}")
     words = ["v1", str(since), str(until), segment, journal, identity(definitions), boot]
     return " ".join([*words, zone_identity(), ".\n"])
-
-
-if sys.version_info < (3, 11):  # pragma: no cover
-    raise SystemExit("cuectl: error: cuectl needs Python 3.11 or later")

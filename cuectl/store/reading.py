@@ -202,6 +202,18 @@ def _start(store: Store) -> tuple[Position, Views]:
 def read_on(home: str, place: Position, overlay: dict[str, Value]) -> tuple[Position, Views]:
     """Return the end of the journal, and `overlay` with what the lines from `place` on set.
 
+    Raises:
+        StateError: there is damage on the way.
+    """
+    lines, place = lines_from(home, place)
+    for line in lines:
+        overlay.update(line.get("set", {}))
+    return place, overlay
+
+
+def lines_from(home: str, place: Position) -> tuple[list[Record], Position]:
+    """Return the lines of whole groups from a place on, and the place behind them.
+
     Needs no lock and changes nothing: a torn end, which may be a line that is being written,
     is left alone.
 
@@ -211,19 +223,19 @@ def read_on(home: str, place: Position, overlay: dict[str, Value]) -> tuple[Posi
     from cuectl.store.journal import CLOSED
     from cuectl.store.tail import read_tail
 
+    taken: list[Record] = []
     while True:
         tail = read_tail(_segment_from(home, place), place.seq, place.sum)
         if tail.damaged:
             raise StateError(f"'{place.segment}': {tail.damaged}", hint="see: cuectl fsck")
-        for line in tail.lines:
-            overlay.update(line.get("set", {}))
         if not tail.lines:
-            return place, overlay
+            return taken, place
+        taken += tail.lines
         last = tail.lines[-1]
         size = place.size + tail.size
         place = Position(segment=place.segment, size=size, seq=last["seq"], sum=tail.sum)
         if last["type"] != CLOSED:
-            return place, overlay
+            return taken, place
         place = Position(segment=str(last["detail"]["next"]), seq=last["seq"], sum=tail.sum)
 
 

@@ -8,13 +8,17 @@ one wins, because packing removes it last.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from cuectl.model.errors import StateError
 from cuectl.store import files
-from cuectl.store.lines import Record, Value, Views
 from cuectl.store.position import Position, segment_name
 from cuectl.store.tail import read_tail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cuectl.store.lines import Record, Value, Views
 
 
 def segment_files(home: str) -> list[str]:
@@ -117,9 +121,8 @@ def last_values(home: str, paths: Iterable[str]) -> Views:
     wanted = set(paths)
     values: dict[str, Value] = {}
     for line in read_lines(home):
-        for path, value in line.get("set", {}).items():
-            if path in wanted:
-                values[path] = value
+        views = line.get("set", {})
+        values |= {path: views[path] for path in wanted & views.keys()}
     return values
 
 
@@ -145,5 +148,5 @@ def first_place(home: str, overlay: Views) -> Position:
             return Position(segment=os.path.basename(path), size=0, seq=place.seq, sum=place.sum)
         lines, place = _read_whole(path, place)
         for line in lines:
-            overlay.update(line.get("set", {}))
+            overlay |= line.get("set", {})
     return Position(segment=segment_name(place.seq + 1), size=0, seq=place.seq, sum=place.sum)

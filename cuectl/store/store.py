@@ -8,19 +8,22 @@ them become one group of lines with one sync (store-protocol.md, part 1).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from cuectl.model.errors import StateError
 from cuectl.model.instants import to_text
 from cuectl.store import files, home, lock
 from cuectl.store import views as views_module
 from cuectl.store.journal import Journal
-from cuectl.store.lines import Event, Record, Views
 from cuectl.store.position import Applied, Position, read_applied, write_applied
 from cuectl.store.views import BadView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cuectl.store.lines import Event, Record, Views
 
 Decoded = TypeVar("Decoded")
 _SEEN_MOST = 4_096

@@ -10,10 +10,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cuectl.store import files
 from cuectl.store.lines import Record, Views, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FOLDERS = [
     "cues",

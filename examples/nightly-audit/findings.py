@@ -6,7 +6,10 @@ import ast
 import json
 import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LONGEST_FUNCTION = 45
 LONGEST_MODULE = 250

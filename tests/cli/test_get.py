@@ -26,7 +26,7 @@ def test_a_cue_is_shown_with_all_that_is_not_as_usual(cuectl: Cuectl) -> None:
     cuectl.run("get", "backup").gives(
         "backup  cue_1  active\n"
         "nightly\n"
-        "next: Mon 2026-11-23 02:30 CET (in 1 d 23 h), on every Monday through Friday at 02:30\n"
+        "next: Mon 2026-11-23 02:30 CET (in 1 d 23 h), at 02:30, Monday through Friday\n"
         "then: Tue 2026-11-24 02:30 CET, Wed 2026-11-25 02:30 CET, Thu 2026-11-26 02:30 CET, "
         "Fri 2026-11-27 02:30 CET\n"
         "runs: ./backup.sh 'a b'\n"

@@ -136,7 +136,9 @@ alerts:
     assert load(text).alerts == {
         "default": AlertSink(name="default", kind="stderr"),
         "silent": AlertSink(name="silent", kind="none"),
-        "ops": AlertSink(name="ops", kind="command", argv=("notify-send", "{{ alert.title }}"), cwd="/srv/shop"),
+        "ops": AlertSink(
+            name="ops", kind="command", argv=("notify-send", "{{ alert.title }}"), cwd="/srv/shop"
+        ),
         "hook": AlertSink(
             name="hook",
             kind="webhook",

@@ -1,0 +1,1 @@
+"""`cuectl filters`: try filters before they are trusted."""

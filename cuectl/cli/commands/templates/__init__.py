@@ -1,0 +1,1 @@
+"""`cuectl templates`: try prompts before they are trusted."""
