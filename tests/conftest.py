@@ -6,6 +6,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cuectl.engine.clock import Clock
 from cuectl.engine.runtime import Runtime
@@ -16,6 +17,10 @@ from tests.builder import Cuectl, install
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# A slow machine is no failure; what takes how long is measured by `make bench`.
+settings.register_profile("cuectl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("cuectl")
 
 START = "2026-11-21T02:00:00Z"
 

@@ -47,6 +47,16 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "apply": ("apply", DEFINE, "Make the cues match a cue.yaml"),
     "validate": ("validate", DEFINE, "Check a cue.yaml without changing anything"),
     "diff": ("diff", DEFINE, "Show what apply would change"),
+    "filters test": (
+        "filters.test",
+        DEFINE,
+        "Try filters on payloads: JSON lines in, JSON lines out",
+    ),
+    "templates render": (
+        "templates.render",
+        DEFINE,
+        "Try prompts on events: JSON lines in, JSON lines out",
+    ),
     # No section: passes start it, so the list of commands leaves it out.
     "deliver": ("deliver", "", "Deliver the alerts that are due"),
     "config list": (
@@ -62,6 +72,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 # Words that stand before other commands and do nothing themselves.
 GROUPS: dict[str, tuple[str, str]] = {
     "config": (CARE, "Settings: list them with their origins"),
+    "filters": (DEFINE, "Try filters before they are trusted"),
+    "templates": (DEFINE, "Try prompts before they are trusted"),
     "alerts": (LOOK, "List alerts, acknowledge them, test a sink"),
 }
 

@@ -6,7 +6,7 @@ zone data; only when they are used up is the schedule asked again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cuectl.model.instants import from_text
@@ -43,17 +43,28 @@ def look_ahead(cue: Cue, state: CueState, fires: list[int], now: int) -> Ahead:
         fires: the view of its coming fires.
         now: the instant; a nominal time is due when its jitter has passed as well.
     """
-    first = state.next_at
-    if first is None or first + jitter_of(cue) > now:
+    shift = jitter_of(cue)
+    ahead = _look(cue.trigger, state.next_at, fires, now - shift)
+    if ahead.due is None:
+        return ahead
+    due = replace(ahead.due, shift=shift)
+    if cue.policy.deadline_s is not None:
+        last_late = now - shift - round(cue.policy.deadline_s * 1000) - 1
+        early = _look(cue.trigger, state.next_at, fires, last_late)
+        due = replace(due, late=early.due, next_in_time=early.next_at)
+    return replace(ahead, due=due)
+
+
+def _look(trigger: Record, first: int | None, fires: list[int], until: int) -> Ahead:
+    if first is None or first > until:
         return Ahead(due=None, next_at=first)
-    until = now - jitter_of(cue)
-    match cue.trigger["type"]:
+    match trigger["type"]:
         case "at":
             return Ahead(due=Due(first=first, count=1, newest=(first,)), next_at=None)
         case "every":
-            return _every(cue.trigger, first, until)
+            return _every(trigger, first, until)
         case "cron":
-            return _cron(cue.trigger, first, until, fires)
+            return _cron(trigger, first, until, fires)
         case _:
             return Ahead(due=None, next_at=None)
 

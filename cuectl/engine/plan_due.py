@@ -192,7 +192,7 @@ def _plan_waiting(tx: Transaction, marker: Marker, plan: Planning, to: Settling)
         _without_handler(tx, execution, marker, plan, to, gone)
         return
     if marker.kind == "e" and _must_queue(tx, execution):
-        _queue_waiting(tx, execution, gone)
+        _queue_waiting(tx, execution, gone, to)
         return
     _note_running(tx, execution, gone)
     _claim(tx, execution, plan, to, gone)
@@ -231,25 +231,23 @@ def _must_queue(tx: Transaction, execution: Execution) -> bool:
     known = read_cue(tx, execution.cue_id)
     if known is None or execution.policy.overlap is Overlap.ALLOW:
         return False
-    others = [one for one in known[1].running if one != execution.id and _is_at_work(tx, one)]
+    others = [one for one in known[1].running if one != execution.id and is_at_work(tx, one)]
     return bool(others or known[1].queued)
 
 
-def _is_at_work(tx: Transaction, execution_id: str) -> bool:
-    """Tell whether an execution of the cue is more than a pending one further back in line."""
-    record = tx.read(paths.waiting_execution(execution_id))
-    return record is None or record.get("status") != ExecutionStatus.PENDING.value
-
-
-def _queue_waiting(tx: Transaction, execution: Execution, gone: Views) -> None:
+def _queue_waiting(tx: Transaction, execution: Execution, gone: Views, to: Settling) -> None:
     queued = replace(execution, status=ExecutionStatus.QUEUED, reason="overlap")
     known = read_cue(tx, execution.cue_id)
-    if known:
-        state = known[1]
-        running = tuple(one for one in state.running if one != execution.id)
-        state = replace(state, running=running, queued=(*state.queued, execution.id))
-        gone = {**gone, paths.state(execution.cue_id): state.to_record()}
-    tx.stage(claim.open_event("queued", queued, gone))
+    if known is None:
+        tx.stage(claim.open_event("queued", queued, gone))
+        return
+    cue, state = known
+    running = tuple(one for one in state.running if one != execution.id)
+    state = replace(state, running=running, queued=(*state.queued, execution.id))
+    tx.stage(claim.open_event("queued", queued, {**gone, paths.state(cue.id): state.to_record()}))
+    promoted = promote_queued(tx, cue, state, to)
+    if promoted != state:
+        tx.amend({paths.state(cue.id): promoted.to_record()})
 
 
 def _note_running(tx: Transaction, execution: Execution, gone: Views) -> None:

@@ -191,7 +191,9 @@ def _at_rest(cue: Cue, state: CueState, done: Execution) -> CueState:
 
 def promote_queued(tx: Transaction, cue: Cue, state: CueState, to: Settling) -> CueState:
     """Claim the oldest queued execution of a cue that has become free, for this pass."""
-    if to.pass_id is None or state.running or not state.queued:
+    if to.pass_id is None or not state.queued:
+        return state
+    if any(is_at_work(tx, one) for one in state.running):
         return state
     first, *rest = state.queued
     execution = read_open(tx, first)
@@ -202,6 +204,12 @@ def promote_queued(tx: Transaction, cue: Cue, state: CueState, to: Settling) -> 
     tx.stage(claim.open_event("claimed", claimed))
     to.claimed.append(claimed)
     return replace(state, running=(*state.running, first))
+
+
+def is_at_work(tx: Transaction, execution_id: str) -> bool:
+    """Tell whether an execution of a cue is more than a pending one further back in line."""
+    record = tx.read(paths.waiting_execution(execution_id))
+    return record is None or record.get("status") != ExecutionStatus.PENDING.value
 
 
 def claimed_by(execution: Execution, pass_id: str, boot: str | None) -> Execution:

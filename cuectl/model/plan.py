@@ -32,11 +32,17 @@ class Due:
         first: the earliest nominal time.
         count: how many there are.
         newest: the newest nominal times, oldest first; all of them when they are few.
+        shift: how much later than its nominal time each of them may start (jitter).
+        late: those of them that are too late to start by the policy's deadline.
+        next_in_time: the nominal time after `late`.
     """
 
     first: int
     count: int
     newest: tuple[int, ...]
+    shift: int = 0
+    late: Due | None = None
+    next_in_time: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +91,7 @@ def decide(
         now: the instant of the plan.
         next_at: the nominal time after all that is due.
     """
-    late, rest = _past_deadline(due, policy, now)
+    late, rest = _past_deadline(due)
     decisions: list[Decision] = [late] if late else []
     if rest:
         dropped, chosen = _catch_up(rest, policy, state, now)
@@ -94,17 +100,18 @@ def decide(
     return decisions, replace(state, last_at=due.newest[-1], next_at=next_at)
 
 
-def _past_deadline(due: Due, policy: Policy, now: int) -> tuple[Drop | None, Due | None]:
-    if policy.deadline_s is None:
+def _past_deadline(due: Due) -> tuple[Drop | None, Due | None]:
+    late = due.late
+    if late is None:
         return None, due
-    limit = now - int(policy.deadline_s * 1000)
-    kept = tuple(at for at in due.newest if at >= limit)
-    gone = due.count - len(kept)
-    if gone <= 0:
-        return None, due
-    last = max((at for at in due.newest if at < limit), default=due.first)
-    drop = Drop(reason="deadline", first=due.first, last=last, count=gone, missed=True)
-    return drop, Due(first=kept[0], count=len(kept), newest=kept) if kept else None
+    last = late.newest[-1]
+    drop = Drop(reason="deadline", first=late.first, last=last, count=late.count, missed=True)
+    kept = tuple(at for at in due.newest if at > last)
+    if not kept:
+        return drop, None
+    first = due.next_in_time if due.next_in_time is not None else kept[0]
+    count = due.count - late.count
+    return drop, replace(due, first=first, count=count, newest=kept, late=None)
 
 
 def _catch_up(
@@ -114,9 +121,7 @@ def _catch_up(
     ran = [at for at in due.newest if at in state.ahead]
     newest = [at for at in due.newest if at not in state.ahead]
     count = due.count - len(ran)
-    if not newest:
-        return [], []
-    chosen, reason = _choose(newest, policy.catch_up, now)
+    chosen, reason = _choose(newest, policy.catch_up, now - due.shift)
     missed = policy.catch_up is not CatchUp.LATEST
     dropped = count - len(chosen)
     if dropped <= 0:
@@ -132,7 +137,7 @@ def _choose(newest: list[int], catch_up: CatchUp, now: int) -> tuple[list[int], 
         case CatchUp.LATEST:
             return newest[-1:], "coalesced"
         case CatchUp.NONE:
-            return newest[-1:] if now - newest[-1] <= ON_TIME_MS else [], "catch_up"
+            return [at for at in newest[-1:] if now - at <= ON_TIME_MS], "catch_up"
         case CatchUp.ALL:
             inside = [at for at in newest if now - at <= CATCH_UP_WINDOW_MS]
             return inside[-CATCH_UP_MOST:], "catch_up_limit"
@@ -143,11 +148,13 @@ def _admit(
 ) -> CueState:
     """Apply the overlap rule to the occurrences that should run."""
     backlog = len(chosen) > 1
+    busy = bool(state.running or state.queued)
+    wait = CATCH_UP_SPREAD_MS if busy and policy.overlap is not Overlap.ALLOW else 0
     for place, nominal in enumerate(chosen):
-        busy = bool(state.running or state.queued)
         if backlog:
             # A backlog would lose all but one to the overlap rule; its members wait instead.
-            out.append(Start(nominal=nominal, not_before=now + place * CATCH_UP_SPREAD_MS))
+            begin = now + wait + place * CATCH_UP_SPREAD_MS
+            out.append(Start(nominal=nominal, not_before=begin))
         elif not busy or policy.overlap is Overlap.ALLOW:
             out.append(Start(nominal=nominal))
         else:

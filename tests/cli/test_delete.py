@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cuectl.engine.clock import Clock
+from cuectl.engine.executions import get_execution
+from cuectl.engine.runtime import Runtime
 from tests.cli.schema_check import assert_fits
 
 if TYPE_CHECKING:
@@ -33,9 +36,8 @@ def test_a_deleted_cue_is_gone_and_its_history_stays(cuectl: Cuectl, yes: str) -
 
     assert cuectl.run("get", "beat").status == 5
     assert cuectl.json("list") == []
-    shown = cuectl.run("executions", "get", execution["id"], "--json")
-    if shown.status != 2:
-        assert shown.json["status"] == "succeeded"
+    runtime = Runtime(home=str(cuectl.home), environment={}, clock=Clock())
+    assert get_execution(runtime, execution["id"]).status == "succeeded"
 
 
 def test_a_dry_run_shows_what_would_go(cuectl: Cuectl) -> None:
@@ -57,7 +59,11 @@ def test_all_or_none_are_deleted(cuectl: Cuectl) -> None:
     assert [cue["name"] for cue in gone] == ["beat", "b"]
 
 
-def test_what_waited_behind_a_deleted_cue_is_accounted_for(cuectl: Cuectl) -> None:
-    cuectl.run("fire", "beat")
+def test_a_run_that_was_asked_for_by_hand_outlives_its_cue(cuectl: Cuectl) -> None:
+    execution = cuectl.json("fire", "beat")
     cuectl.run("delete", "beat", "-y")
-    cuectl.run("run-due")
+
+    cuectl.at("2026-11-21T02:00:01Z").run("run-due")
+
+    runtime = Runtime(home=str(cuectl.home), environment={}, clock=Clock())
+    assert get_execution(runtime, execution["id"]).status == "succeeded"

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cuectl.model.filters import compile_filter, printed
+
+_PAYLOAD = {
+    "text": "failed",
+    "zero": 0,
+    "text0": "0",
+    "one": 1.0,
+    "truth": True,
+    "nothing": None,
+    "empty": "",
+    "ms": 60001,
+    "words": " 5 ",
+    "hex": "0x10",
+    "px": "6px",
+    "thousand": "1,000",
+    "labels": ["bug", "ui"],
+    "path": "/repo/test/a.ts",
+    "deep": {"a": {"b": [10, {"c": "x"}]}},
+    "list1": [7],
+    "list0": [],
+    "object": {},
+    "a.b": "literal",
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "expression", "holds"),
+    [
+        ("text", "failed", True),
+        ("text", "Failed", False),
+        ("text", " failed", False),
+        ("text", "!failed", False),
+        ("text", "!completed", True),
+        ("missing", "!failed", False),
+        ("missing", "*", False),
+        ("missing", "<5", False),
+        ("zero", 0, True),
+        ("zero", "0", True),
+        ("text0", 0, False),
+        ("text0", "0", True),
+        ("zero", False, False),
+        ("truth", True, True),
+        ("truth", 1, False),
+        ("truth", "true", True),
+        ("truth", ">0", True),
+        ("one", 1, True),
+        ("one", "1", True),
+        ("one", "1.0", False),
+        ("nothing", "null", True),
+        ("nothing", "!0", True),
+        ("nothing", "*", True),
+        ("nothing", ">=0", False),
+        ("nothing", False, False),
+        ("empty", "", True),
+        ("empty", "!", False),
+        ("text", "!", True),
+        ("empty", "*", False),
+        ("empty", ">=0", False),
+        ("ms", ">60000", True),
+        ("ms", ">60001", False),
+        ("ms", ">=60001", True),
+        ("ms", "<=60001", True),
+        ("ms", "<6e4", False),
+        ("words", ">=5", True),
+        ("hex", "<=16", True),
+        ("px", ">5", False),
+        ("thousand", ">5", False),
+        ("ms", ">=", False),
+        ("ms", ">=x", False),
+        ("list1", ">=7", True),
+        ("list0", "<=0", True),
+        ("object", ">=0", False),
+        ("labels", "bug,ui", True),
+        ("labels", "bug", False),
+        ("labels.0", "bug", True),
+        ("labels.length", 2, True),
+        ("labels.2", "!x", False),
+        ("labels.-1", "!x", False),
+        ("deep.a.b.1.c", "x", True),
+        ("deep.a.b.0", ">9", True),
+        ("deep.a.x", "*", False),
+        ("text.length", "!x", False),
+        ("a.b", "literal", False),
+        ("path", "!**/test/**", False),
+        ("path", "!**/docs/**", True),
+        ("path", "!*.ts", True),
+        ("text", "!>5", True),
+        ("text", "!!failed", True),
+        ("path", "**/test/**", True),
+    ],
+)
+def test_an_expression_holds_as_the_table_says(key: str, expression: object, holds: bool) -> None:
+    chosen = compile_filter({key: expression})
+    assert chosen.matches(_PAYLOAD) is holds
+    assert chosen.why(_PAYLOAD)[0]["ok"] is holds
+
+
+def test_all_conditions_must_hold() -> None:
+    chosen = compile_filter({"text": "failed", "zero": 1})
+    assert not chosen.matches(_PAYLOAD)
+    assert [one["ok"] for one in chosen.why(_PAYLOAD)] == [True, False]
+
+
+def test_no_condition_matches_everything() -> None:
+    assert compile_filter({}).matches({})
+
+
+def test_an_absent_field_is_told_from_null() -> None:
+    absent, null = compile_filter({"gone": "x", "nothing": "x"}).why(_PAYLOAD)
+    assert absent == {"key": "gone", "expression": "x", "value": None, "ok": False, "absent": True}
+    assert null == {"key": "nothing", "expression": "x", "value": None, "ok": False}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1e21, "1e+21"),
+        (1.5, "1.5"),
+        (100.0, "100"),
+        (1e-7, "1e-7"),
+        (0.00001, "0.00001"),
+        (-0.0, "0"),
+        ([1, None, [2, 3]], "1,,2,3"),
+    ],
+)
+def test_numbers_and_lists_have_the_text_that_people_see(value: object, text: str) -> None:
+    assert printed(value) == text
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=6),
+        st.text(max_size=10) | st.booleans() | st.integers() | st.floats(allow_nan=False),
+        max_size=4,
+    ),
+    st.dictionaries(st.text(max_size=6), _VALUES, max_size=4),
+)
+def test_any_filter_answers_for_any_payload(conditions, payload) -> None:  # type: ignore[no-untyped-def]
+    chosen = compile_filter(conditions)
+    why = chosen.why(payload)
+    assert chosen.matches(payload) is all(one["ok"] for one in why)
