@@ -28,8 +28,12 @@ def _run(words: list[str]) -> int:
         home = idle.home_of(words)
         if home is not None and idle.is_idle(home):
             return 0
+    import gc
+
     from cuectl.cli import deferred_inspect
 
+    # A command is over before collecting its garbage would pay; a worker turns it on again.
+    gc.disable()
     deferred_inspect.defer()
     from cuectl.cli import frame
 

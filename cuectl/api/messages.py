@@ -126,7 +126,7 @@ def _headers(lines: list[str]) -> dict[str, str]:
         if not colon or not name or not set(name) <= _TOKEN:
             raise _bad("a header line is malformed")
         value = value.strip(" \t")
-        if any(char < " " and char != "\t" or char == "\x7f" for char in value):
+        if any((char < " " and char != "\t") or char == "\x7f" for char in value):
             raise _bad("a header holds a control character")
         key = name.lower()
         if key in headers:

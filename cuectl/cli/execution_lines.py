@@ -44,10 +44,10 @@ def outcome_style(record: Record) -> str:
 
 def took(record: Record) -> str:
     """Return how long an execution ran, '' when that is not known."""
-    from cuectl.cli.time_text import duration
+    from cuectl.model.durations import span_in_words
 
     seconds = record.get("duration_s")
-    return "" if seconds is None else duration(seconds)
+    return "" if seconds is None else span_in_words(seconds)
 
 
 def note_of(record: Record) -> str:
@@ -79,15 +79,7 @@ def _facts(call: Call, view: Record, now: int) -> Iterator[tuple[str, str]]:
     for name in ("reason", "error", "summary", "result"):
         if view[name]:
             yield name, view[name]
-    yield "scheduled", _time(call, view["scheduled_for"], now)
-    if view["started_at"]:
-        yield "started", _time(call, view["started_at"], now)
-    if view["ended_at"]:
-        words = f", took {took(view)}" if took(view) else ""
-        yield "ended", _time(call, view["ended_at"], now) + words
-    for name in ("due_at", "report_until"):
-        if view[name] and not view["ended_at"]:
-            yield name.replace("_", " "), _time(call, view[name], now)
+    yield from _times(call, view, now)
     yield from _end(view)
     yield "attempt", str(view["attempt"])
     yield "triggered by", view["triggered_by"]
@@ -104,6 +96,18 @@ def _facts(call: Call, view: Record, now: int) -> Iterator[tuple[str, str]]:
         yield "payload", _plain(view["payload"])
     if view["output_path"]:
         yield "output", view["output_path"]
+
+
+def _times(call: Call, view: Record, now: int) -> Iterator[tuple[str, str]]:
+    yield "scheduled", _time(call, view["scheduled_for"], now)
+    if view["started_at"]:
+        yield "started", _time(call, view["started_at"], now)
+    if view["ended_at"]:
+        words = f", took {took(view)}" if took(view) else ""
+        yield "ended", _time(call, view["ended_at"], now) + words
+    for name in ("due_at", "report_until"):
+        if view[name] and not view["ended_at"]:
+            yield name.replace("_", " "), _time(call, view[name], now)
 
 
 def _end(view: Record) -> Iterator[tuple[str, str]]:

@@ -41,8 +41,7 @@ def member(line: Record, name: str, kind: type, default: Any = None) -> Any:
     if value is None:
         raise UsageError(f"the line has no '{name}'")
     if not isinstance(value, kind):
-        words = {dict: "an object", str: "a text"}
-        raise UsageError(f"'{name}' must be {words[kind]}")
+        raise UsageError(f"'{name}' must be {'an object' if kind is dict else 'a text'}")
     return value
 
 

@@ -43,7 +43,7 @@ class LogPrinter:
     @property
     def pages(self) -> bool:
         """Whether what is printed goes through a pager."""
-        return self.out.for_people and self.out.on_terminal
+        return self.out.for_people and self.out.is_terminal
 
     def print(self, line: Record) -> None:
         """Print a line at once."""

@@ -9,8 +9,8 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from cuectl.cli.time_text import duration
 from cuectl.engine.journal_log import record_in
+from cuectl.model.durations import span_in_words
 from cuectl.model.terminal_text import one_line
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _exit(record: Record) -> str:
 
 
 def _in(seconds: float | None) -> str:
-    return "" if seconds is None else f"in {duration(seconds)}"
+    return "" if seconds is None else f"in {span_in_words(seconds)}"
 
 
 def _of_waiting(record: Record, clock: Clock) -> Said:
@@ -155,7 +155,7 @@ def _schedule(trigger: Record) -> str:
         case "at":
             return f"at {trigger.get('at')}"
         case "every":
-            return f"every {duration(trigger.get('every_s', 0))}"
+            return f"every {span_in_words(trigger.get('every_s', 0))}"
         case other:
             return "by hand" if other == "manual" else f"on {other}"
 

@@ -40,6 +40,23 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "verify": ("verify", RUN, "Accept or reject the outcome of an execution"),
     "chain": ("chain", INSIDE, "Schedule the next step"),
     "report": ("report", INSIDE, "Report the outcome and its evidence"),
+    "executions list": (
+        "executions.list",
+        LOOK,
+        "List executions, filtered by anything in their records",
+    ),
+    "executions get": (
+        "executions.get",
+        LOOK,
+        "Show one execution: its attempts, outcome and evidence",
+    ),
+    "executions output": (
+        "executions.output",
+        LOOK,
+        "Print what an execution wrote to its output",
+    ),
+    "chain show": ("chain_show", LOOK, "Draw the chain that an execution belongs to"),
+    "log": ("log", LOOK, "Show the journal; -f follows it"),
     "status": ("status", LOOK, "Show whether all is well: scheduler, runs, failures, alerts"),
     "alerts list": ("alerts.list", LOOK, "List what somebody should know"),
     "alerts ack": ("alerts.ack", LOOK, "Note that somebody has seen to an alert"),
@@ -64,6 +81,19 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         CARE,
         "List the settings in force and where each comes from",
     ),
+    "gc": ("gc", CARE, "Remove old executions, outputs and journal entries"),
+    "fsck": ("fsck", CARE, "Check that all records are what the journal says"),
+    "scheduler install": (
+        "scheduler.install",
+        CARE,
+        "Have cron, a systemd timer or launchd call run-due each minute",
+    ),
+    "scheduler remove": ("scheduler.remove", CARE, "Have nothing call run-due any more"),
+    "scheduler status": (
+        "scheduler.status",
+        CARE,
+        "Show what calls run-due, and when it did so last",
+    ),
     "completion": ("completion", CARE, "Print the completion script of a shell"),
     "help": ("help", CARE, "Show the manual of a command or topic"),
     "version": ("version", CARE, "Show versions and paths"),
@@ -71,9 +101,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 
 # Words that stand before other commands and do nothing themselves.
 GROUPS: dict[str, tuple[str, str]] = {
+    "scheduler": (CARE, "Who calls run-due: install, remove, look"),
     "config": (CARE, "Settings: list them with their origins"),
     "filters": (DEFINE, "Try filters before they are trusted"),
     "templates": (DEFINE, "Try prompts before they are trusted"),
+    "executions": (LOOK, "List executions, show one, print its output"),
     "alerts": (LOOK, "List alerts, acknowledge them, test a sink"),
 }
 

@@ -59,7 +59,7 @@ def find(home: str, execution: Execution, cwd: str, masker: Masker | None) -> Fo
     raw = output.read_end(path, TAIL_BYTES) if size else b""
     tail = raw.decode("utf-8", "replace") if raw else ""
     if masker is not None:
-        tail, outcome = masker.mask(tail), _masked(outcome, masker)
+        tail, outcome = masker.mask(tail), masked_outcome(outcome, masker)
     facts = tuple(_fact(name, cwd) for name in local_artifacts(outcome))
     return Found(outcome=outcome, tail=tail, facts=facts)
 
@@ -73,7 +73,7 @@ def with_reported(found: Found, execution: Execution, masker: Masker | None) -> 
     if execution.reported is None or outcome.reported or outcome.problem is not None:
         return found
     outcome = read_outcome(encode(execution.reported).encode())
-    return replace(found, outcome=_masked(outcome, masker) if masker else outcome)
+    return replace(found, outcome=masked_outcome(outcome, masker) if masker else outcome)
 
 
 def _outcome(path: str) -> Outcome:
@@ -84,7 +84,8 @@ def _outcome(path: str) -> Outcome:
     return read_outcome(found[0], size=found[1]) if found else ABSENT
 
 
-def _masked(outcome: Outcome, masker: Masker) -> Outcome:
+def masked_outcome(outcome: Outcome, masker: Masker) -> Outcome:
+    """Return an outcome with the declared secrets hidden."""
     names = ("result", "error", *EVIDENCE)
     values: Record = {name: masker.mask_json(getattr(outcome, name)) for name in names}
     return replace(outcome, **values)

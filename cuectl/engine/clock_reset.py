@@ -1,12 +1,14 @@
 """A clock that was in the future for a while does not stop the store (hole A4).
 
-When the journal's last line lies more than three hours ahead of now, every cue is planned
-anew from now, and what waits for a retry does not wait for the future to come. Occurrences
-that ran under the wrong clock are remembered, so that they do not run again.
+When the journal's last line, or the last pass, lies more than three hours ahead of now, every
+cue that waits for longer than its schedule says is planned anew from now, and what waits for a
+retry does not wait for the future to come. Occurrences that ran under the wrong clock are
+remembered, so that they do not run again.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,10 +32,10 @@ LIMIT_MS = 3 * HOUR
 
 def reset_after_future(tx: Transaction, to: Settling) -> None:
     """Stage the new plan of every cue when the clock was far ahead of now."""
-    last = tx.store.journal.last_at()
+    last = _last_seen(tx)
     if last is None or last - to.now <= LIMIT_MS:
         return
-    detail = {"journal_at": to_text(last), "now": to_text(to.now)}
+    detail = {"last_at": to_text(last), "now": to_text(to.now)}
     tx.stage(Event(type="clock.reset", detail=detail))
     for name in tx.names("cues"):
         if name.endswith(".s.json"):
@@ -55,6 +57,20 @@ def reset_after_future(tx: Transaction, to: Settling) -> None:
     to.lines.append(f"alert: clock_reset: {message}")
 
 
+def _last_seen(tx: Transaction) -> int | None:
+    """Return the latest instant at which somebody was at work.
+
+    The heartbeat still tells it when the journal does not: another command may have written
+    the last line since the clock came back, or a new segment may have none yet.
+    """
+    journal_at = tx.store.journal.last_at()
+    try:
+        found = os.stat(f"{tx.store.home}/last-pass", follow_symlinks=False)
+    except FileNotFoundError:
+        return journal_at
+    return max(journal_at or 0, found.st_mtime_ns // 1_000_000)
+
+
 def _plan_cue_anew(tx: Transaction, cue_id: str, now: int) -> None:
     known = read_cue(tx, cue_id)
     if known is None or known[1].status is not CueStatus.ACTIVE or known[1].next_at is None:
@@ -63,19 +79,23 @@ def _plan_cue_anew(tx: Transaction, cue_id: str, now: int) -> None:
     if cue.trigger["type"] == "at":
         return
     fires = first_fires(cue.trigger, now)
+    if not fires or state.next_at is None or state.next_at <= fires[0]:
+        return
     ahead = set(state.ahead)
     if state.last_at is not None and state.last_at > now:
         ahead.add(state.last_at)
     planned = replace(
         state,
-        next_at=fires[0] if fires else None,
+        next_at=fires[0],
         ahead=tuple(sorted(at for at in ahead if at > now)),
     )
-    views: Views = {paths.marker((state.next_at or 0) + jitter_of(cue), "c", cue_id): None}
-    if fires:
-        views[paths.marker(fires[0] + jitter_of(cue), "c", cue_id)] = True
+    views: Views = {
+        paths.marker(state.next_at + jitter_of(cue), "c", cue_id): None,
+        paths.marker(fires[0] + jitter_of(cue), "c", cue_id): True,
+        paths.state(cue_id): planned.to_record(),
+    }
+    if cue.trigger["type"] == "cron":
         views[paths.fires(cue_id)] = {"fires": fires}
-    views[paths.state(cue_id)] = planned.to_record()
     tx.stage(Event(type="cue.planned", ids={"cue": cue_id}, set=views))
 
 

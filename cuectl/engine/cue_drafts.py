@@ -43,8 +43,19 @@ class Drafted:
         self.changed = changed
 
 
-def create_cue(runtime: Runtime, draft: CueDraft, origin: Origin = FROM_COMMAND_LINE) -> Drafted:
+def create_cue(
+    runtime: Runtime,
+    draft: CueDraft,
+    origin: Origin = FROM_COMMAND_LINE,
+    once: tuple[str, str] | None = None,
+) -> Drafted:
     """Make a cue; a draft without a name gets one after what it runs.
+
+    Args:
+        runtime: of this process.
+        draft: the cue.
+        origin: where it comes from.
+        once: a key and what the request was: a cue made under it is returned again.
 
     Raises:
         UsageError, Conflict: nothing was changed, and no state directory was made.
@@ -55,6 +66,9 @@ def create_cue(runtime: Runtime, draft: CueDraft, origin: Origin = FROM_COMMAND_
         _cue_of(draft, runtime, runtime.zone, now, origin)
     with runtime.store.transaction(now) as tx:
         known = known_definitions(tx, runtime.home)
+        earlier = _made_before(tx, once)
+        if earlier is not None:
+            return Drafted(*earlier, known, changed=False)
         zone = known.timezone or runtime.zone
         cue = _cue_of(draft, runtime, zone, now, origin)
         if draft.name is None:
@@ -62,8 +76,22 @@ def create_cue(runtime: Runtime, draft: CueDraft, origin: Origin = FROM_COMMAND_
         check_name_is_free(tx, cue.name)
         cue = _with_placed_payload(cue, runtime)
         tx.stage(creation_event(tx, cue, now))
+        if once is not None:
+            from cuectl.engine.idempotency import note
+
+            note(tx, "create", *once, {"cue": cue.id})
         state = _state_of(tx, cue)
     return Drafted(cue, state, known, changed=True)
+
+
+def _made_before(tx: Transaction, once: tuple[str, str] | None) -> tuple[Cue, CueState] | None:
+    if once is None:
+        return None
+    from cuectl.engine.cue_lookup import read_cue
+    from cuectl.engine.idempotency import made_before
+
+    record = made_before(tx, "create", *once)
+    return read_cue(tx, record["cue"]) if record else None
 
 
 def _cue_of(draft: CueDraft, runtime: Runtime, zone: str, now: int, origin: Origin) -> Cue:

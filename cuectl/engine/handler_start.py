@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cuectl.engine.own_process import own_command
 from cuectl.model.errors import CuectlError
 from cuectl.model.handler_text import (
     argument_list,
@@ -20,6 +21,7 @@ from cuectl.model.handler_text import (
 )
 from cuectl.model.instants import to_text
 from cuectl.model.start import Phase, Start
+from cuectl.model.webhook import LIMIT_S as WEBHOOK_LIMIT_S
 from cuectl.store import paths, payload_files
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class Surroundings:
         secrets_of: a name from the environment or from `~/.cue/env`, None when unset.
         worker: name of this worker.
         program_directory: where `cuectl` is, for handlers with a bare PATH.
+        interface: the variables that lead a handler to the interface of its pass.
     """
 
     home: str
@@ -55,6 +58,7 @@ class Surroundings:
     worker: str
     program_directory: str
     in_force: InForce
+    interface: Callable[[Execution, Mapping[str, str]], dict[str, str]] | None = None
 
 
 def task_of(target: Record, payload: Record) -> str | None:
@@ -74,7 +78,7 @@ def handler_of(execution: Execution, in_force: InForce) -> Handler | None:
 def can_run(target: Record, payload: Record, in_force: InForce) -> bool:
     """Tell whether this process has what a target needs."""
     match target.get("type"):
-        case "command":
+        case "command" | "webhook":
             return True
         case "task":
             task = task_of(target, payload)
@@ -90,6 +94,8 @@ def limit_s(execution: Execution, in_force: InForce) -> float:
     handler = handler_of(execution, in_force)
     if handler is not None and handler.timeout_s is not None:
         return handler.timeout_s
+    if execution.target.get("type") == "webhook":
+        return WEBHOOK_LIMIT_S
     return in_force.settings.handler_timeout_s
 
 
@@ -151,6 +157,8 @@ def _argv(execution: Execution, handler: Handler | None, payload: Record) -> lis
         if handler.shell is not None:
             return [_SHELL, "-c", shell_command(handler.shell, payload)]
         return argument_list(handler.argv, payload)
+    if execution.target.get("type") == "webhook":
+        return [*own_command(), "webhook-call"]
     if "shell" in execution.target:
         return [_SHELL, "-c", shell_command(execution.target["shell"], payload)]
     return [plain_text(word, payload) for word in execution.target["argv"]]
@@ -189,6 +197,8 @@ def _environment(
         "CUECTL_HOME": around.home,
         "PATH": _path(env.get("PATH", os.defpath), around.program_directory),
     }
+    if around.interface is not None:
+        env |= around.interface(execution, env)
     if execution.parent_id:
         env["CUE_PARENT_ID"] = execution.parent_id
     if large or (handler is not None and handler.payload_file):

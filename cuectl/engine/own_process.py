@@ -56,6 +56,18 @@ def installed_program(environment: Mapping[str, str]) -> str | None:
     return None
 
 
+def pass_program(environment: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Return the words that a scheduler starts cuectl with, None when it is not installed.
+
+    One file that was started by some Python is started by the same one again.
+    """
+    running = _script()
+    if running is not None and running.endswith(".pyz"):
+        return (sys.executable, running)
+    found = installed_program(environment)
+    return None if found is None else (found,)
+
+
 def start_detached(runtime: Runtime, arguments: list[str]) -> None:
     """Start `cuectl` with these arguments, in a session of its own, connected to nothing.
 
@@ -72,7 +84,7 @@ def start_detached(runtime: Runtime, arguments: list[str]) -> None:
         shell = os.posix_spawn(
             "/bin/sh",
             ["sh", "-c", '"$@" &', "sh", *own_command(), *arguments],
-            _environment(runtime),
+            own_environment(runtime),
             file_actions=[*to_null, *closed],
             setsid=True,
             setsigmask=[],
@@ -100,7 +112,8 @@ def _passes_on(fd: int) -> bool:
         return False
 
 
-def _environment(runtime: Runtime) -> dict[str, str]:
+def own_environment(runtime: Runtime) -> dict[str, str]:
+    """Return the variables for another process of ours: same home, same time."""
     return {**runtime.environment, "CUECTL_HOME": runtime.home, **runtime.clock.environment()}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine import pass_end
@@ -16,6 +17,7 @@ from cuectl.engine.agenda_round import AgendaRound
 from cuectl.engine.clock import monotonic_s
 from cuectl.engine.clock_reset import reset_after_future
 from cuectl.engine.deliver import start_delivery
+from cuectl.engine.endpoint import Endpoint
 from cuectl.engine.ends import End, Ends
 from cuectl.engine.handler_start import CannotStart, limit_s, start_of
 from cuectl.engine.healer import Healer
@@ -60,6 +62,8 @@ class Pass:
         self.admission = Admission(self.file.id, slots, total)
         self.executor = LocalExecutor(self.file, os.umask(0o077))
         self.supervisor = Supervisor(self.executor, runtime.now)
+        self.endpoint = Endpoint(runtime, self.file.id, self.supervisor.also)
+        self.context.around = replace(self.context.around, interface=self.endpoint.environment)
         self.agenda = AgendaRound(self.context, options)
         self.ends = Ends(self.context)
         self.ready: deque[Execution] = deque()
@@ -85,6 +89,7 @@ class Pass:
         finally:
             self.supervisor.close()
             self.executor.close()
+            self.endpoint.close()
         return self.result
 
     def _finish(self) -> None:

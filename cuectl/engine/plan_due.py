@@ -14,7 +14,7 @@ from cuectl.engine.agenda_ahead import jitter_of, look_ahead
 from cuectl.engine.alerts import clear_alerts
 from cuectl.engine.cancel import request_cancel
 from cuectl.engine.cue_alerts import alert
-from cuectl.engine.settle import claimed_by, finish, read_cue
+from cuectl.engine.settle import claimed_by, finish, is_at_work, promote_queued, read_cue
 from cuectl.model.cue import Cue, CueState, CueStatus
 from cuectl.model.execution import Execution, Record, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
@@ -191,7 +191,7 @@ def _plan_waiting(tx: Transaction, marker: Marker, plan: Planning, to: Settling)
     if not plan.can_run(execution.target, execution.payload):
         _without_handler(tx, execution, marker, plan, to, gone)
         return
-    if marker.kind == "e" and _must_queue(tx, execution):
+    if marker.kind == "e" and must_queue(tx, execution):
         _queue_waiting(tx, execution, gone, to)
         return
     _note_running(tx, execution, gone)
@@ -227,7 +227,8 @@ def _without_handler(
         tx.stage(Event(type="cue.planned", ids={"cue": execution.cue_id}, set=views))
 
 
-def _must_queue(tx: Transaction, execution: Execution) -> bool:
+def must_queue(tx: Transaction, execution: Execution) -> bool:
+    """Tell whether an execution waits for an earlier one of its cue."""
     known = read_cue(tx, execution.cue_id)
     if known is None or execution.policy.overlap is Overlap.ALLOW:
         return False

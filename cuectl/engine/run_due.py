@@ -27,6 +27,10 @@ def run_pass(runtime: Runtime, options: PassOptions, config: str | None = None) 
     Raises:
         CuectlError, OSError: the pass could not work.
     """
+    if options.stay:
+        import gc
+
+        gc.enable()
     return Pass(runtime, options, lambda: in_force_for(runtime, config)).run()
 
 

@@ -62,6 +62,7 @@ class Supervisor:
     Attributes:
         running: pid to process.
         ending: those whose main process is gone and whose tree is not.
+        also: other descriptors to wait for, and what to do when one can be read.
     """
 
     executor: LocalExecutor
@@ -69,6 +70,7 @@ class Supervisor:
     running: dict[int, Running] = field(default_factory=dict)
     ending: list[Running] = field(default_factory=list)
     stopped_by: int | None = None
+    also: dict[int, Callable[[], None]] = field(default_factory=dict)
     _pipe: tuple[int, int] = (-1, -1)
     _before: dict[int, object] = field(default_factory=dict)
     _looked_s: float = 0.0
@@ -122,9 +124,11 @@ class Supervisor:
         """Wait until a child ends, a signal comes, or `limit_s` is over."""
         limit_s = min(limit_s, self._nearest_s())
         with contextlib.suppress(InterruptedError):
-            ready, _, _ = select.select([self._pipe[0]], [], [], max(0.0, limit_s))
-            if ready:
+            ready, _, _ = select.select([self._pipe[0], *self.also], [], [], max(0.0, limit_s))
+            if self._pipe[0] in ready:
                 self._drain()
+            for act in [self.also[fd] for fd in ready if fd in self.also]:
+                act()
 
     def _drain(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine.alerts import sink_keys
@@ -58,7 +58,8 @@ class Context:
         """Go on with these definitions: a worker that stays sees what others apply."""
         if in_force != self.in_force:
             self.in_force = in_force
-            self.around = surroundings(runtime, in_force, self.worker)
+            fresh = surroundings(runtime, in_force, self.worker)
+            self.around = replace(fresh, interface=self.around.interface)
             self.masker = masker_of(self.around, in_force)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cuectl.engine.attempt_end import Found, find, judge_attempt, with_end
 from cuectl.engine.handler_start import limit_s, working_directory
+from cuectl.engine.remote_claims import is_remote, lapse
 from cuectl.engine.settle import finish
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.start import Ended
@@ -24,10 +25,16 @@ if TYPE_CHECKING:
 def plan_deadline(
     tx: Transaction, marker: Marker, context: Context, to: Settling, stale: list[Marker]
 ) -> None:
-    """Settle an execution whose report did not come in time; read its outcome file once more."""
+    """Settle an execution whose report did not come in time; read its outcome file once more.
+
+    What a worker elsewhere holds goes back when its lease is over.
+    """
     execution = tx.decoded(paths.waiting_execution(marker.id), execution_from_record)
     if execution is None or execution.report_until != marker.at:
         stale.append(marker)
+        return
+    if is_remote(execution):
+        lapse(tx, execution, to)
         return
     cwd = working_directory(execution, context.in_force, context.home)
     found = find(context.home, execution, cwd, context.masker)

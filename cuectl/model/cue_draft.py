@@ -35,6 +35,7 @@ class CueDraft:
         manual: fires by hand only.
         task: the name of a handler.
         argv, shell: a command, without a shell or for one.
+        webhook: what to call: `url`, `method`, `headers`, `allow_private`.
         cwd: absolute, of a command.
         env: variables of a command.
         policy: fields of `Policy` by name.
@@ -53,6 +54,7 @@ class CueDraft:
     task: str | None = None
     argv: tuple[str, ...] | None = None
     shell: str | None = None
+    webhook: Record | None = None
     cwd: str | None = None
     env: dict[str, str] | None = None
     policy: Record | None = None
@@ -119,6 +121,7 @@ def name_from_work(draft: CueDraft) -> str:
     """Return a name for a cue that was given none: its task, or the program that it runs."""
     named = draft.task or (draft.payload or {}).get("task")
     words = list(draft.argv or ()) or (draft.shell or "").split()
+    words = words or [(draft.webhook or {}).get("url", "").partition("?")[0]]
     text = named if isinstance(named, str) and named else (words[0] if words else "")
     last = text.rstrip("/").rpartition("/")[2]
     plain = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in last)
@@ -158,8 +161,11 @@ def _new_target(draft: CueDraft) -> Record:
 
 
 def _changed_target(cue: Cue, draft: CueDraft) -> Record:
-    if draft.task is None and draft.argv is None and draft.shell is None:
+    if all(said is None for said in (draft.task, draft.argv, draft.shell, draft.webhook)):
         return _with_surroundings(_task_of_payload(cue, draft), draft)
+    if draft.webhook is not None and cue.target["type"] == "webhook":
+        # What is not said of the call stays as it was.
+        draft = replace(draft, webhook={**cue.target, **draft.webhook})
     said = _said_target(draft) or cue.target
     if said["type"] == cue.target["type"] == "command":
         # A new command line keeps the place and the variables of the old one.
@@ -180,9 +186,13 @@ def _task_of_payload(cue: Cue, draft: CueDraft) -> Record:
 def _said_target(draft: CueDraft) -> Record | None:
     """Return the target that a draft names, without its surroundings; None when it names none."""
     task = _task(draft)
-    kinds = [kind for kind in (task, draft.argv, draft.shell) if kind is not None]
+    kinds = [kind for kind in (task, draft.argv, draft.shell, draft.webhook) if kind is not None]
     if len(kinds) > 1:
-        raise UsageError("a cue runs one thing: a task, a command, or a shell command line")
+        raise UsageError("a cue runs one thing: a task, a command, a shell line or a webhook")
+    if draft.webhook is not None:
+        from cuectl.model.webhook import check_webhook
+
+        return check_webhook(draft.webhook)
     if task is not None:
         return {"type": "task", "task": task}
     if draft.shell is not None:
@@ -194,7 +204,8 @@ def _said_target(draft: CueDraft) -> Record | None:
 
 def _task(draft: CueDraft) -> str | None:
     named = (draft.payload or {}).get("task")
-    is_command = draft.argv is not None or draft.shell is not None
+    others = (draft.argv, draft.shell, draft.webhook)
+    is_command = any(one is not None for one in others)
     if named is None or (draft.task is None and is_command):
         task = draft.task
     elif not isinstance(named, str) or not named:

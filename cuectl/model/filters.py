@@ -133,9 +133,7 @@ def _test_of(expression: object) -> Test:
     if isinstance(expression, bool):
         return lambda value: value is expression
     if isinstance(expression, int | float):
-        return lambda value: (
-            value == expression and isinstance(value, int | float) and not isinstance(value, bool)
-        )
+        return lambda value: type(value) in (int, float) and value == expression
     if isinstance(expression, str):
         return _text_test(expression)
     raise ValueError("must be a text, a number, true or false")

@@ -17,6 +17,7 @@ from cuectl.store.definition_events import (
 from cuectl.store.definition_fields import Fields
 from cuectl.store.definition_policy import POLICY_HINTS, POLICY_KEYS, read_policy
 from cuectl.store.definition_targets import read_work
+from cuectl.store.definition_templates import check_filter_keys, check_prompts
 from cuectl.store.yaml_nodes import Kind, shown
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def read_subscription(
     payload = fields.record("payload")
     values = read_event_values(fields, event)
     values |= {"filter": read_filter(fields), "payload": payload}
+    check_filter_keys(fields, event)
+    check_prompts(fields, event)
     values |= {"label": fields.text("label", blank=True), "cli_output": _cli_output(fields)}
     target = _target(fields, event, payload, directory, who)
     if target["type"] == "agent":

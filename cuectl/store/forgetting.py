@@ -65,6 +65,8 @@ def _is_old(folder: str, identity: str, record: Record, limit: int) -> bool:
         case "revised":
             ended_at = record.get("ended_at") or record["scheduled_for"]
             return from_text(ended_at) < limit
+        case _ if identity.startswith("http."):
+            return from_text(record["at"]) < limit
         case _:
             parent = identity.split(".")[1] if identity.startswith("chain.") else ""
             at = time_of(parent)

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.background import WAITS
+
 if TYPE_CHECKING:
     from tests.builder import Cuectl
+    from tests.e2e.background import Passes
     from tests.e2e.observing import Record, StoreState
 
 
@@ -108,16 +111,43 @@ def test_all_run_in_their_order_with_a_distance(cuectl: Cuectl, state: StoreStat
 def test_all_has_an_end(cuectl: Cuectl, state: StoreState) -> None:
     create(cuectl, "*/10 * * * *", "--catch-up", "all")
     pass_at(cuectl, "06:35:00")
-    pass_at(cuectl, "07:09:00")
+    pass_at(cuectl, "07:07:00")
 
     runs = [line for line in shown(state) if "succeeded" in line]
     others = [line for line in shown(state) if "succeeded" not in line]
-    assert len(runs) == 26  # 25 of the backlog, and the newest at seven
-    assert others == [
-        "00:40-02:20 missed(catch_up_limit) x11",
-        "06:40-06:50 skipped(coalesced) x2",
-    ] or others == ["00:40-02:20 missed(catch_up_limit) x11"]
+    assert len(runs) == 25
+    # The backlog of the second pass waits for that of the first.
+    assert others[0] == "00:40-02:20 missed(catch_up_limit) x11"
+    assert others[1:] == ["06:40 pending", "06:50 pending", "07:00 pending"]
+    pass_at(cuectl, "07:09:30")
+
+    assert [line for line in shown(state) if "succeeded" not in line] == others[:1]
+    assert occurrences(state) == 39
+    by_start = sorted(state.executions()[1:], key=lambda one: str(one.get("started_at")))
+    assert by_start == state.executions()[1:]
     assert state.alerts() == ["missed"]
+
+
+def test_a_backlog_does_not_run_beside_an_earlier_run(
+    cuectl: Cuectl, passes: Passes, state: StoreState
+) -> None:
+    cuectl.at("2026-11-21T00:30:00Z")
+    words = ("--cron", "*/10 * * * *", "--catch-up", "all", "--shell", WAITS)
+    cuectl.run("create", "--name", "job", *words)
+    cuectl.at("2026-11-21T00:40:00Z")
+    first = passes.start("job")
+    pass_at(cuectl, "01:11:00")
+    assert [one["status"] for one in state.executions()] == ["pending"] * 4
+    pass_at(cuectl, "01:14:00")
+    assert [one["status"] for one in state.executions()] == ["pending"] + ["queued"] * 3
+    assert len(state.of_type("execution.claimed")) == 1
+
+    (cuectl.work / "go").touch()
+    assert first.end() == 0
+
+    assert shown(state) == [f"{clock} succeeded" for clock in ("00:40", "00:50", "01:00", "01:10")]
+    started = [one["started_at"] for one in state.executions()]
+    assert started == sorted(started)
 
 
 def test_a_year_of_downtime_is_one_record(cuectl: Cuectl, state: StoreState) -> None:

@@ -174,6 +174,3 @@ def test_retry_by_hand_makes_a_new_execution(cuectl: Cuectl, state: StoreState) 
     assert again["triggered_by"] == "retry"
     assert (again["status"], again["payload"]) == ("succeeded", {"n": 1})
     assert state.executions()[0] == failed
-    cuectl.run("retry", "exec_none").fails(
-        5, "no execution 'exec_none'", "all of them: cuectl executions list"
-    )

@@ -46,13 +46,12 @@ def run(
     if follow:
         return _follow(call, reader, printer, wanted)
     if not lines and call.out.for_people:
-        call.out.tell("nothing has happened yet" if reader.seq == 0 else "no lines match")
+        call.out.tell("nothing has happened yet" if reader.place.seq == 0 else "no lines match")
     return None
 
 
 def _filter(call: Call, reader: Reader, cue: str | None, since: str | None) -> LogFilter:
     from cuectl.cli.execution_filters import cue_ids, moment
-    from cuectl.engine.cue_lookup import find_cue
     from cuectl.engine.journal_log import LogFilter, ids_named, newest_lines
 
     ids: tuple[str, ...] = ()
@@ -61,10 +60,10 @@ def _filter(call: Call, reader: Reader, cue: str | None, since: str | None) -> L
         known = LogFilter(cue_ids=ids, everything=True)
         if not ids or (ids == (cue,) and not newest_lines(reader.history, known, 1)):
             # Says that there is none, and which was meant.
+            from cuectl.engine.cue_lookup import find_cue
+
             find_cue(reader, cue)
-    return LogFilter(
-        cue_ids=ids, cue_name=cue, since=moment(call, since), everything=call.out.json
-    )
+    return LogFilter(cue_ids=ids, cue_name=cue, since=moment(call, since), everything=call.out.json)
 
 
 def _print(printer: Any, lines: Iterable[Record], *, paged: bool) -> None:

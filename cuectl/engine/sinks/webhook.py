@@ -124,7 +124,7 @@ class _Attempt:
             self._result = NotDelivered(_what(error))
 
     def _post(self, address: WebAddress) -> int:
-        connection = _connected(address)
+        connection = connected(address)
         try:
             if self._over:
                 raise NotDelivered("too late")
@@ -134,7 +134,7 @@ class _Attempt:
             connection.close()
 
 
-def _connected(address: WebAddress) -> http.client.HTTPConnection:
+def connected(address: WebAddress) -> http.client.HTTPConnection:
     """Return a connection to the first address that answers."""
     connection: http.client.HTTPConnection
     if address.scheme == "https":

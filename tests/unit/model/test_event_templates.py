@@ -33,7 +33,12 @@ def _occasion(event: str | None, payload: dict[str, Any], **more: Any) -> Occasi
         ("file.changed", {"title": "x"}, "[{{CUE_GH_TITLE}}]", "[]"),
         ("task.pending", {}, "{{CUE_TASK_COUNT}}", "0"),
         ("task.pending", {"content": "x" * 10_001}, "{{CUE_TASK_CONTENT}}", "x" * 10_000),
-        ("agent.completed", {"sourceOutput": "a" + "b" * 5000}, "{{CUE_SOURCE_OUTPUT}}", "b" * 5000),
+        (
+            "agent.completed",
+            {"sourceOutput": "a" + "b" * 5000},
+            "{{CUE_SOURCE_OUTPUT}}",
+            "b" * 5000,
+        ),
         ("agent.completed", {"exitCode": 0}, "{{CUE_SOURCE_EXIT_CODE}}", "0"),
         ("agent.completed", {"exitCode": None}, "[{{CUE_SOURCE_EXIT_CODE}}]", "[]"),
         ("github.issue", {"labels": ["a", "b"]}, "{{CUE_GH_LABELS}}", "a,b"),
@@ -43,7 +48,12 @@ def _occasion(event: str | None, payload: dict[str, Any], **more: Any) -> Occasi
         ("cli.trigger", {"cliPrompt": "go"}, "{{CUE_CLI_PROMPT}}", "go"),
         ("deploy.done", {"path": "/x"}, "{{CUE_FILE_PATH}}", "/x"),
         ("deploy.done", {"a": {"b": [1]}}, "{{payload.a.b.0}}/{{ payload.a.c }}", "1/"),
-        (None, {}, "{{PROJECT_ROOT}} {{PROJECT_PATH}} {{PROJECT_NAME}}", "/src/shop /src/shop shop"),
+        (
+            None,
+            {},
+            "{{PROJECT_ROOT}} {{PROJECT_PATH}} {{PROJECT_NAME}}",
+            "/src/shop /src/shop shop",
+        ),
         (None, {}, "{{DATE}} {{TIME}} {{DATETIME}}", "2026-11-23 09:05:07 2026-11-23 09:05:07"),
         (None, {}, "{{TIMESTAMP}}", str(_NOW)),
         (None, {}, "{{WEEKDAY}} {{DATE_SHORT}} {{TIME_SHORT}}", "Monday 11/23/26 09:05"),
@@ -92,7 +102,7 @@ def test_an_unknown_name_is_told_with_its_place_and_the_nearest_one() -> None:
     found = list(unknown_variables("a {{CUE_FIEL_PATH}} {{CUE_FILE_NAME}} {{XYZZY}}"))
     assert [(one.name, one.offset, one.nearest) for one in found] == [
         ("CUE_FIEL_PATH", 2, "CUE_FILE_PATH"),
-        ("XYZZY", 40, None),
+        ("XYZZY", 38, None),
     ]
 
 

@@ -46,7 +46,7 @@ def _check_cue(reader: Reader, wanted: ExecutionFilter, now: int) -> None:
     from cuectl.model.execution_filter import ExecutionFilter
 
     ever = ExecutionFilter(cue_ids=wanted.cue_ids, cue_name=wanted.cue_name)
-    is_known = wanted.cue_ids and not wanted.cue_ids[0] == wanted.cue_name
+    is_known = wanted.cue_ids and wanted.cue_ids[0] != wanted.cue_name
     if not is_known and next(list_records(reader, ever, now), None) is None:
         find_cue(reader, wanted.cue_name or "")
 

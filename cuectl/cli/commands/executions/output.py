@@ -36,7 +36,7 @@ def run(
     warn(call, reader)
     if call.out.json or call.out.plain:
         _print_record(call, found, masker, tail)
-    elif raw and not call.out.on_terminal:
+    elif raw and not call.out.is_terminal:
         _print_bytes(call, found, masker, tail)
     else:
         _print_text(call, found, masker, tail)
@@ -81,7 +81,7 @@ def _print_text(call: Call, found: RunOutput, masker: Masker | None, tail: int |
     from cuectl.model.terminal_text import visible
 
     texts = (visible(text) for path in found.files for text in _decoded(chunks(path, masker, tail)))
-    if call.out.on_terminal:
+    if call.out.is_terminal:
         text = "".join(texts)
         call.out.document(text if text.endswith("\n") or not text else f"{text}\n")
         return

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 
-def run(call: Call) -> int | None:  # noqa: ARG001  # what the frame calls
+def run(call: Call) -> int | None:
     """Answer each line of the standard input."""
     from cuectl.cli.json_lines import answer_lines
 

@@ -1,0 +1,1 @@
+"""The group `scheduler`: who calls `run-due` each minute."""

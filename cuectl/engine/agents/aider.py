@@ -1,0 +1,46 @@
+"""`aider`: text only, and exit 0 whatever happened; the prompt comes in a file."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from cuectl.engine.agents import Driver
+from cuectl.engine.agents.json_output import plain_text
+from cuectl.model.turn import Answer, PromptBy
+
+if TYPE_CHECKING:
+    from cuectl.model.turn import Ask
+
+_ERROR = re.compile(
+    r"^(?:litellm\.\w*(?:Error|Exception)\b.*|The API provider .*(?:error|not able).*"
+    r"|Authentication(?:Error)?\b.*|API key .*(?:missing|invalid).*)$",
+    re.MULTILINE,
+)
+_COST = re.compile(r"Cost: \$(?P<cost>\d+(?:\.\d+)?) message")
+
+
+def _arguments(ask: Ask) -> list[str]:
+    words = ["--yes-always", "--no-pretty", "--no-stream", "--no-check-update"]
+    words += ["--no-show-release-notes", "--analytics-disable"]
+    return [*words, "--model", ask.model] if ask.model else words
+
+
+def _read(out: bytes, err: bytes) -> Answer:
+    text = plain_text(out)
+    error = _ERROR.search(f"{text}\n{plain_text(err)}")
+    costs = [float(found["cost"]) for found in _COST.finditer(text)]
+    return Answer(
+        text=text,
+        error=error[0] if error else None,
+        cost_usd=sum(costs) if costs else None,
+    )
+
+
+driver = Driver(
+    program="aider",
+    arguments=_arguments,
+    read=_read,
+    prompt=PromptBy.FILE,
+    prompt_words={PromptBy.FILE: ("--message-file",), PromptBy.ARG: ("--message",)},
+)

@@ -1,0 +1,84 @@
+"""`gemini`: JSON events on stdout; after a fatal error, one object on stderr instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cuectl.engine.agents import Driver
+from cuectl.engine.agents.json_output import object_in, objects, plain_text, text_in
+from cuectl.engine.agents.json_output import whole_object
+from cuectl.model.turn import Answer
+
+if TYPE_CHECKING:
+    from cuectl.model.turn import Ask
+
+Record = dict[str, Any]
+
+
+def _arguments(ask: Ask) -> list[str]:
+    words = ["-o", "stream-json", "--approval-mode", "auto_edit"]
+    if ask.model:
+        words += ["-m", ask.model]
+    return [*words, "--resume", ask.session] if ask.session else words
+
+
+def _read(out: bytes, err: bytes) -> Answer:
+    whole = whole_object(out)
+    if whole is not None and "type" not in whole:
+        return _of_object(whole)
+    events = list(objects(out))
+    if not events:
+        # The object may come after warnings, and on many lines.
+        failed = whole_object(err[err.find(b"\n{") + 1 :]) or whole_object(err) or {}
+        if "error" in failed:
+            return _of_object(failed)
+        return Answer(text=plain_text(out))
+    return _of_events(events)
+
+
+def _of_object(record: Record) -> Answer:
+    error = _message(record["error"]) if record.get("error") else None
+    return Answer(
+        text=text_in(record.get("response")),
+        error=error,
+        complete=error is None,
+        session=text_in(record.get("session_id")) or None,
+        usage=object_in(record.get("stats")),
+    )
+
+
+def _of_events(events: list[Record]) -> Answer:
+    texts: list[str] = []
+    error = session = None
+    usage: Record = {}
+    complete = False
+    for event in events:
+        match event.get("type"):
+            case "init":
+                session = text_in(event.get("session_id")) or None
+            case "message" if event.get("role") == "assistant":
+                texts.append(text_in(event.get("content")))
+            case "error" if event.get("severity") != "warning":
+                error = _message(event.get("error") or event)
+            case "result":
+                usage = object_in(event.get("stats"))
+                complete = event.get("status") == "success"
+                if not complete:
+                    error = _message(event.get("error") or event)
+    return Answer(
+        text="".join(texts),
+        error=None if complete else error,
+        complete=complete,
+        session=session,
+        usage=usage,
+    )
+
+
+def _message(error: object) -> str:
+    if isinstance(error, str):
+        return error
+    said = object_in(error)
+    return text_in(said.get("message")) or text_in(said.get("type")) or "error"
+
+
+driver = Driver(program="gemini", arguments=_arguments, read=_read)

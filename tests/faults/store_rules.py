@@ -1,0 +1,180 @@
+"""The rules that the real store is held to after a fault; each returns what is wrong."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cuectl.model.errors import CuectlError
+from cuectl.store import fsck
+from cuectl.store.store import Store
+from tests.e2e.observing import FINAL
+
+from .leftovers import await_quiet
+from .scene import effect_counts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from .scene import Scene
+    from .warm import Answer
+
+PASSES = ("02:02:00", "02:03:00", "02:04:00")
+_UNLIKE = ("next_run",)
+
+Record = dict[str, Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class Lists:
+    """What `list` says of a store, and what is wrong with how it says so.
+
+    Attributes:
+        problems: of the calls.
+        cues: name to record.
+    """
+
+    problems: list[str] = field(default_factory=list)
+    cues: dict[str, Record] = field(default_factory=dict)
+
+
+def plain(answer: Answer) -> list[str]:
+    """An answer is none of a program that has lost its head."""
+    problems = []
+    if "Traceback" in answer.stderr or answer.status not in range(126):
+        problems.append(f"not a plain end: {answer}")
+    if "a mistake in cuectl" in answer.stderr or "unexpected " in answer.stderr:
+        problems.append(f"a bug: {answer}")
+    return problems
+
+
+def readable(scene: Scene, clock: str = "02:01:30") -> Lists:
+    """A store is readable before anybody heals it: by who may write it, and who may not.
+
+    Both look at a copy. They must agree: the second one sees by the journal what the first one
+    has healed.
+    """
+    lists = Lists()
+    found: list[list[Record]] = []
+    for read_only in (False, True):
+        with tempfile.TemporaryDirectory(prefix="copy-") as directory:
+            copy = Path(directory) / "cue"
+            if scene.home.exists():
+                shutil.copytree(scene.home, copy, symlinks=True)
+            if read_only and copy.exists():
+                take_write_bits(copy)
+            env = scene.at(clock) | {"CUECTL_HOME": str(copy)}
+            answer = scene.warm.run(
+                "list", "--json", env=env, cwd=scene.root / "work", ordinary=read_only
+            )
+            if read_only and copy.exists():
+                copy.chmod(0o700)
+                for path in copy.rglob("*"):
+                    path.chmod(0o700)
+        who = "a reader without rights" if read_only else "a reader"
+        lists.problems += [f"{who}: {one}" for one in plain(answer)]
+        if answer.status != 0 or (answer.stderr and not read_only):
+            lists.problems.append(f"{who}: {answer}")
+        else:
+            found.append(answer.json)
+    if len(found) == 2 and found[0] != found[1]:
+        lists.problems.append(f"readers do not agree: {found[0]} against {found[1]}")
+    if found:
+        lists.cues = {one["name"]: one for one in found[0]}
+        if len(lists.cues) != len(found[0]):
+            lists.problems.append(f"two cues have one name: {found[0]}")
+    return lists
+
+
+def take_write_bits(directory: Path) -> None:
+    """Take the right to write away from a tree."""
+    for path in [directory, *directory.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o500 if path.is_dir() else 0o400)
+
+
+def heal(scene: Scene, passes: Sequence[str] = PASSES, **env: str) -> list[str]:
+    """Passes work again, and bring what is open to an end."""
+    problems = []
+    for clock in passes:
+        answer = scene.run(clock, "run-due", **env)
+        problems += plain(answer)
+        if answer.status != 0:
+            problems.append(f"a pass fails afterwards: {answer}")
+        if not await_quiet(scene.root):
+            problems.append("handlers do not end")
+    return problems
+
+
+def sound(scene: Scene) -> list[str]:
+    """The views are what the journal implies, and the journal is whole."""
+    store = Store(str(scene.home))
+    try:
+        report = fsck.check(store)
+    except (OSError, CuectlError) as error:
+        return [f"fsck: {error!r}"]
+    finally:
+        store.journal.close()
+    return [f"fsck: {one}" for one in report.findings if one.level == "error"]
+
+
+def ended(scene: Scene, names: Collection[str], may_be_lost: Callable[[Record], bool]) -> list[str]:
+    """Each cue has run once and succeeded, but for what may be lost.
+
+    Args:
+        scene: after passes.
+        names: of the cues that must have one execution each.
+        may_be_lost: whether an execution may be interrupted, or have failed with what it lost.
+    """
+    counts = effect_counts(scene.effects())
+    problems = [f"'{key}' ran {count} times" for key, count in counts.items() if count > 1]
+    records = scene.state.executions()
+    known = {record["id"] for record in records}
+    problems += [f"'{key}' ran and is not known" for key in counts if key.split()[0] not in known]
+    problems += [f"'{one}' ended twice" for one in scene.state.settled_twice()]
+    for name in names:
+        mine = [record for record in records if record["cue_name"] == name]
+        if len(mine) != 1:
+            problems.append(f"'{name}' has {len(mine)} executions")
+    for record in records:
+        problems += _well_ended(record, counts, may_be_lost)
+    return problems + _promised(scene, records)
+
+
+def _well_ended(
+    record: Record, counts: dict[str, int], may_be_lost: Callable[[Record], bool]
+) -> list[str]:
+    name, status = record["cue_name"], record["status"]
+    told = {key: record.get(key) for key in ("id", "status", "reason", "error", "attempt")}
+    if status not in FINAL:
+        return [f"'{name}' is not over: {told}"]
+    if status != "succeeded":
+        return [] if may_be_lost(record) else [f"'{name}' is lost: {told}"]
+    attempts = range(1, record["attempt"] + 1)
+    missing = [one for one in attempts if f"{record['id']} {one}" not in counts]
+    return [f"'{name}' succeeded and never ran {missing}: {told}"] if missing else []
+
+
+def _promised(scene: Scene, records: Sequence[Record]) -> list[str]:
+    """What handlers were told is done, is."""
+    problems = []
+    by_id = {record["id"]: record for record in records}
+    for words in scene.effects():
+        record = by_id.get(words[1], {})
+        if words[0] == "reported" and record.get("external_id") != "shown":
+            problems.append(f"a report was acknowledged and is lost: {record}")
+        children = [one for one in records if one.get("parent_id") == words[1]]
+        if words[0] == "chained" and len(children) != 1:
+            problems.append(f"a child was acknowledged, and there are {len(children)}")
+    return problems
+
+
+def interrupted_are_told(scene: Scene) -> list[str]:
+    """There is an alert for each execution that lost its process, and no other."""
+    lost = [one for one in scene.state.executions() if one["status"] == "interrupted"]
+    alerts = sorted(scene.state.alerts())
+    expected = ["interrupted"] * len(lost)
+    return [] if alerts == expected else [f"alerts {alerts}, and {len(lost)} lost their process"]
