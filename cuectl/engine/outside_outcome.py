@@ -99,7 +99,7 @@ def _keep_for_its_end(tx: Transaction, running: Execution, told: Told) -> Execut
 def _settle_waiting(
     tx: Transaction, waiting: Execution, told: Told, context: Context, to: Settling
 ) -> Execution:
-    found = Found(outcome=_masked(told.outcome, context), facts=_believed(told.outcome))
+    found = Found(outcome=_masked(told.outcome, context), facts=believed(told.outcome))
     if waiting.reason == "report":
         conclude_report(tx, waiting, found, context, to, ReportWait.NONE)
     elif is_remote(waiting) or waiting.status is ExecutionStatus.PENDING:
@@ -122,7 +122,7 @@ def _masked(outcome: Outcome, context: Context) -> Outcome:
     return masked_outcome(outcome, context.masker) if context.masker else outcome
 
 
-def _believed(outcome: Outcome) -> tuple[ArtifactFact, ...]:
+def believed(outcome: Outcome) -> tuple[ArtifactFact, ...]:
     """Take local files of another machine as they are named: nobody here can look."""
     return tuple(
         ArtifactFact(name=name, exists=True, is_file=True, mtime_ms=2**53)
@@ -173,7 +173,7 @@ def _add_to_delivered(
         VerificationMode(over.policy.verification),
         success=success,
         outcome=told.outcome,
-        facts=_believed(told.outcome),
+        facts=believed(told.outcome),
     )
     revised = replace(
         over,

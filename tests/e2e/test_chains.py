@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.e2e.background import WAITS
+from tests.e2e.observing import until
 
 if TYPE_CHECKING:
     from tests.builder import Cuectl
     from tests.e2e.background import Passes
     from tests.e2e.observing import StoreState
+
+
+EITHER = (
+    "cuectl chain --name yes --when success -- true;cuectl chain --name no --when failure -- true"
+)
 
 
 def create(cuectl: Cuectl, script: str, *options: str) -> None:
@@ -120,8 +127,7 @@ def test_the_delay_counts_from_the_release(cuectl: Cuectl, state: StoreState) ->
 
 
 def test_a_pending_verification_holds_the_children(cuectl: Cuectl, state: StoreState) -> None:
-    chain = "cuectl chain --name yes --when success -- true; cuectl chain --name no --when failure -- true"
-    create(cuectl, chain, "--verification-mode", "manual")
+    create(cuectl, EITHER, "--verification-mode", "manual")
     pass_at(cuectl, "02:00:00")
     pass_at(cuectl, "02:05:00")
     assert state.executions("yes") == state.executions("no") == []
@@ -135,8 +141,7 @@ def test_a_pending_verification_holds_the_children(cuectl: Cuectl, state: StoreS
 
 
 def test_a_rejection_ends_the_children(cuectl: Cuectl, state: StoreState) -> None:
-    chain = "cuectl chain --name yes --when success -- true; cuectl chain --name no --when failure -- true"
-    create(cuectl, chain, "--verification-mode", "manual")
+    create(cuectl, EITHER, "--verification-mode", "manual")
     pass_at(cuectl, "02:00:00")
     words = ("--reject", "--reason", "wrong branch")
     assert cuectl.run("verify", state.one("parent")["id"], *words).status == 0
@@ -180,8 +185,6 @@ def test_a_lost_parent_releases_its_children(
         pass_at(cuectl, "02:01:00")
         return bool(state.executions("after"))
 
-    from tests.e2e.observing import until
-
     until(is_over)
     pass_at(cuectl, "02:02:00")
     assert state.one("parent")["status"] == "interrupted"
@@ -205,15 +208,14 @@ def test_a_chain_that_feeds_itself_ends(cuectl: Cuectl, state: StoreState) -> No
 
 def test_a_chain_makes_at_most_two_hundred_cues_an_hour(cuectl: Cuectl, state: StoreState) -> None:
     script = (
-        "import sys\n"
         "from cuectl.entry import main\n"
-        "import os\n"
-        "codes = [main(['-q', 'chain', '--key', str(n), '--in', '1d', '--', 'true']) for n in range(202)]\n"
+        "words = ['-q', 'chain', '--in', '1d', '--key', '{}', '--', 'true']\n"
+        "codes = [main([word.format(n) for word in words]) for n in range(202)]\n"
         "open('codes', 'w').write(' '.join(map(str, codes)))\n"
     )
     cuectl.files({"many.py": script})
     cuectl.at("2026-11-21T01:00:00Z")
-    work = ("--", "python3", "many.py")
+    work = ("--", sys.executable, "many.py")
     cuectl.run("create", "--name", "parent", "--at", "2026-11-21T02:00:00Z", *work)
     pass_at(cuectl, "02:00:00")
 

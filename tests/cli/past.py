@@ -1,0 +1,50 @@
+"""A home in which something has happened, by handlers that really ran."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.builder import Cuectl
+
+START = "2026-11-21T02:00:00Z"
+LATER = "2026-11-22T02:00:10Z"
+
+AUDIT = """\
+echo looking
+cuectl report --external-id run-7 --result-type audit_run --summary 'Filed 3 issues' \\
+    --result-url https://example.org/issues --metadata still_open=2
+cuectl chain --name check --in 1d --payload '{"parent_run_id": "run-7", "issues": [11, 12]}' \\
+    -- sh "$PWD/check.sh" > /dev/null
+cuectl chain --name tidy --when success --in 1h -- true > /dev/null
+cuectl chain --name mourn --when failure -- true > /dev/null
+"""
+CHECK = """\
+cuectl report --external-id run-7 --result-type audit_followup --summary '1 of 2 addressed'
+"""
+FORGETFUL = """\
+printf 'one\\ntwo\\033[31m red\\nthree\\n'
+exit 3
+"""
+
+
+def fire(cuectl: Cuectl, name: str, *words: str) -> str:
+    """Start a cue, let a pass run it, and return the execution's id."""
+    execution: dict[str, Any] = json.loads(cuectl.run("--json", "fire", name, *words).stdout)
+    answer = cuectl.run("run-due")
+    assert answer.status == 0, answer
+    return str(execution["id"])
+
+
+def make_past(cuectl: Cuectl) -> dict[str, str]:
+    """Run an audit with its chain, and a handler that fails; return name to execution id."""
+    cuectl.files({"audit.sh": AUDIT, "check.sh": CHECK, "forgetful.sh": FORGETFUL})
+    cuectl.at(START)
+    for name in ("audit", "forgetful"):
+        made = cuectl.run("create", "--name", name, "--", "sh", str(cuectl.work / f"{name}.sh"))
+        assert made.status == 0, made
+    ids = {name: fire(cuectl, name) for name in ("audit", "forgetful")}
+    cuectl.at(LATER)
+    assert cuectl.run("run-due").status == 0
+    return ids
