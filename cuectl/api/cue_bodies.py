@@ -56,9 +56,7 @@ CALLBACK = Object(
 RETRY = Object(
     {
         "max_attempts": Number(least=1, most=10),
-        "backoff_minutes": ListOf(
-            item=Number(least=0, most=10_080, whole=False), least=1, most=10
-        ),
+        "backoff_minutes": ListOf(item=Number(least=0, most=10_080, whole=False), least=1, most=10),
     },
     name="Retry",
 )
@@ -102,9 +100,7 @@ CREATE = Object(
     open=True,
     name="CueCreate",
 )
-PATCH = Object(
-    {**_CHANGEABLE, "status": Choice(words=("active", "paused"))}, name="CueUpdate"
-)
+PATCH = Object({**_CHANGEABLE, "status": Choice(words=("active", "paused"))}, name="CueUpdate")
 # What the peer's service knows and is not done here: taking it silently would lose it.
 NOT_DONE = (
     "on_success_fire",
@@ -272,13 +268,7 @@ def _with_work(draft: CueDraft, body: Record, *, by_user: bool) -> CueDraft:
     if _transport(body, task) == "webhook":
         if not callback or "url" not in callback:
             raise bad_field("body.callback.url", "is required for the transport 'webhook'")
-        policy = dict(draft.policy or {})
-        if policy.get("verification", "none") != "none":
-            from cuectl.model.webhook import REPORT_WITHIN_S
-
-            # What proves the work comes after the receiver has answered.
-            policy.setdefault("outcome_deadline_s", REPORT_WITHIN_S)
-        return replace(draft, webhook=checked_callback(callback, by_user), policy=policy or None)
+        return replace(draft, webhook=checked_callback(callback, by_user))
     # A worker's cue without a task is done by the handler that is called like the cue.
     return draft if isinstance(task, str) and task else replace(draft, task=draft.name)
 

@@ -14,11 +14,13 @@ from cuectl.engine.cue_lookup import all_cues, read_cue
 from cuectl.engine.idempotency import KeyUsedOtherwise, digest_of
 from cuectl.model.cue import AT_REST, CueStatus, Origin
 from cuectl.model.errors import Conflict
+from cuectl.model.instants import to_text
 
 if TYPE_CHECKING:
     from cuectl.api.caller import Call
     from cuectl.model.cue import Cue, CueState
     from cuectl.model.cue_draft import CueDraft
+    from cuectl.model.execution import Execution
 
 Record = dict[str, Any]
 
@@ -48,9 +50,7 @@ def create(call: Call, *, body: Record) -> Record:
     return _answer(call, cue, state, "; ".join(one for one in warnings if one) or None)
 
 
-def _made(
-    call: Call, draft: CueDraft, key: str | None, raw: Record
-) -> tuple[Cue, CueState, bool]:
+def _made(call: Call, draft: CueDraft, key: str | None, raw: Record) -> tuple[Cue, CueState, bool]:
     from cuectl.engine.cue_drafts import create_cue
 
     if call.caller.execution_id is None:
@@ -151,8 +151,6 @@ def get(call: Call, *, id: str, query: Record) -> Record:  # noqa: A002 - the wo
 
 def update(call: Call, *, id: str, body: Record) -> Record:  # noqa: A002
     """Change what the body names, in one commit."""
-    from cuectl.engine.cue_patch import patch_cue
-
     old, _ = find(call, id)
     if body.get("callback") and old.target["type"] != "webhook":
         raise Problem(422, "validation_error", "the transport of a cue can't be changed")
@@ -203,59 +201,57 @@ def delete(call: Call, *, id: str) -> None:  # noqa: A002
 
 def fire(call: Call, *, id: str, body: Record) -> Record:  # noqa: A002
     """Start a cue now or later, on a payload of its own if one is given."""
-    from cuectl.engine import idempotency
-    from cuectl.engine.executions import get_execution
-    from cuectl.engine.fire import fire as stage_fire
-    from cuectl.engine.payloads import keeper
-
     find(call, id)
-    for name in ("exit_criteria",):
-        if raw_object(call.request).get(name):
-            raise Problem(422, "validation_error", f"'{name}' is not supported here")
+    if raw_object(call.request).get("exit_criteria"):
+        raise Problem(422, "validation_error", "'exit_criteria' is not supported here")
     at = moment_of(body["send_at"], call.now) if body.get("send_at") is not None else None
-    key = key_of(call, body)
-    digest = digest_of({**body, "idempotency_key": None, "cue": id})
-    earlier: Record | None = None
-    with call.runtime.store.transaction(call.now) as tx:
-        known = read_cue(tx, id)
-        if known is None:
-            raise no_cue(id)
-        cue, state = known
-        try:
-            earlier = idempotency.made_before(tx, "fire", key, digest) if key else None
-        except KeyUsedOtherwise as error:
-            raise Problem(409, "idempotency_key_conflict", error.message) from error
-        if earlier is None:
-            payload = _override(call, cue, body)
-            if payload is not None:
-                place, ref = keeper(call.runtime.home)(payload)
-                fired = replace(cue, payload=place, payload_ref=ref)
-            else:
-                fired = cue
-            random = call.runtime.random
-            execution = stage_fire(tx, fired, state, tx.now, random, at=at)
-            if key:
-                made = {"execution": execution.id}
-                idempotency.note(tx, "fire", key, digest, made)
-    if earlier is not None:
-        execution = get_execution(call.runtime, earlier["execution"])
+    try:
+        execution = _fired(call, id, body, at)
+    except KeyUsedOtherwise as error:
+        raise Problem(409, "idempotency_key_conflict", error.message) from error
     return {
         "id": execution.id,
         "cue_id": execution.cue_id,
-        "scheduled_for": execution.to_record()["scheduled_for"],
+        "scheduled_for": to_text(execution.scheduled_for),
         "status": "pending",
         "triggered_by": TRIGGERS["fire"],
     }
 
 
-def _override(call: Call, cue: Cue, body: Record) -> Record | None:
+def _fired(call: Call, cue_id: str, body: Record, at: int | None) -> Execution:
+    """Return a new execution, or the one that the same request has made before."""
+    from cuectl.engine.executions import get_execution
+    from cuectl.engine.fire import fire as stage_fire
+    from cuectl.engine.idempotency import made_before, note
+
+    key = key_of(call, body)
+    digest = digest_of({**body, "idempotency_key": None, "cue": cue_id})
+    with call.runtime.store.transaction(call.now) as tx:
+        known = read_cue(tx, cue_id)
+        if known is None:
+            raise no_cue(cue_id)
+        earlier = made_before(tx, "fire", key, digest) if key else None
+        if earlier is None:
+            cue = _with_override(call, known[0], body)
+            execution = stage_fire(tx, cue, known[1], tx.now, call.runtime.random, at=at)
+            if key:
+                note(tx, "fire", key, digest, {"execution": execution.id})
+            return execution
+    return get_execution(call.runtime, earlier["execution"])
+
+
+def _with_override(call: Call, cue: Cue, body: Record) -> Cue:
+    """Return the cue with the payload that it is fired on."""
+    from cuectl.engine.payloads import keeper
+
     override = body.get("payload_override")
     if override is None:
-        return None
-    if body.get("merge_strategy") == "replace":
-        return dict(override)
-    own = payload_of(call, cue)
-    return {**(cue.payload if own is None else own), **override}
+        return cue
+    if body.get("merge_strategy") != "replace":
+        own = payload_of(call, cue)
+        override = {**(cue.payload if own is None else own), **override}
+    payload, ref = keeper(call.runtime.home)(override)
+    return replace(cue, payload=payload, payload_ref=ref)
 
 
 def counts(call: Call) -> int:

@@ -38,7 +38,7 @@ class Server:
     ) -> None:
         self._listeners = list(listeners)
         self._handle = handle
-        self._wake = list(wake)
+        self._wake = wake
         self._connections: list[Connection] = []
         for one in self._listeners:
             one.setblocking(False)

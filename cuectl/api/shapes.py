@@ -19,8 +19,8 @@ _MOST = 2**53
 _TEXT = Text()
 _COUNT = Number(least=0, most=_MOST)
 _SPAN = Number(least=0, most=_MOST, whole=False)
-_TIME = Maybe(Instant())
-_NOTE = Maybe(_TEXT)
+_TIME = Maybe(field=Instant())
+_NOTE = Maybe(field=_TEXT)
 
 ERROR = Object(
     {
@@ -30,7 +30,7 @@ ERROR = Object(
                 "message": _TEXT,
                 "status": Number(least=400, most=599),
                 "details": ListOf(
-                    Object({"field": _TEXT, "message": _TEXT}, ("field", "message"))
+                    item=Object({"field": _TEXT, "message": _TEXT}, ("field", "message"))
                 ),
             },
             ("code", "message", "status"),
@@ -55,7 +55,7 @@ _CUE: dict[str, Field] = {
     ),
     "payload": AnyObject(),
     "retry": Object(
-        {"max_attempts": _COUNT, "backoff_minutes": ListOf(_COUNT)},
+        {"max_attempts": _COUNT, "backoff_minutes": ListOf(item=_COUNT)},
         ("max_attempts", "backoff_minutes"),
     ),
     "next_run": _TIME,
@@ -63,11 +63,11 @@ _CUE: dict[str, Field] = {
     "last_status": _NOTE,
     "run_count": _COUNT,
     "fired_count": _COUNT,
-    "on_failure": Maybe(AnyObject()),
-    "verification": Maybe(Object({"mode": _TEXT}, ("mode",))),
+    "on_failure": Maybe(field=AnyObject()),
+    "verification": Maybe(field=Object({"mode": _TEXT}, ("mode",))),
     "catch_up": _TEXT,
     "delivery": Object(
-        {"timeout_seconds": Maybe(_SPAN), "outcome_deadline_seconds": Maybe(_SPAN)},
+        {"timeout_seconds": Maybe(field=_SPAN), "outcome_deadline_seconds": Maybe(field=_SPAN)},
         ("timeout_seconds", "outcome_deadline_seconds"),
     ),
     "parent_id": _NOTE,
@@ -85,19 +85,19 @@ _EXECUTION: dict[str, Field] = {
     "scheduled_for": Instant(),
     "status": _TEXT,
     "reason": _NOTE,
-    "http_status": Maybe(_COUNT),
+    "http_status": Maybe(field=_COUNT),
     "attempts": _COUNT,
     "error_message": _NOTE,
     "started_at": _TIME,
     "delivered_at": _TIME,
     "last_attempt_at": _TIME,
     "outcome": Maybe(
-        Object(
+        field=Object(
             {
                 "success": Flag(),
                 "result": _NOTE,
                 "error": _NOTE,
-                "metadata": Maybe(AnyObject()),
+                "metadata": Maybe(field=AnyObject()),
                 "recorded_at": _TIME,
             },
             ("success", "result", "error", "metadata", "recorded_at"),
@@ -106,14 +106,14 @@ _EXECUTION: dict[str, Field] = {
     "outcome_state": _NOTE,
     "triggered_by": _TEXT,
     "claimed_by_worker": _NOTE,
-    "payload": Maybe(AnyObject()),
+    "payload": Maybe(field=AnyObject()),
     "external_id": _NOTE,
     "result_url": _NOTE,
     "result_ref": _NOTE,
     "result_type": _NOTE,
     "summary": _NOTE,
-    "artifacts": Maybe(ListOf(Anything())),
-    "metadata": Maybe(AnyObject()),
+    "artifacts": Maybe(field=ListOf(item=Anything())),
+    "metadata": Maybe(field=AnyObject()),
     "parent_id": _NOTE,
     "root_id": _TEXT,
     "replayed_from": _NOTE,
@@ -128,18 +128,16 @@ _PAGE: dict[str, Field] = {"total": _COUNT, "limit": _COUNT, "offset": _COUNT}
 
 def page_of(name: str, item: Field, **more: Field) -> Object:
     """Return the shape of one page of a list."""
-    members = {name: ListOf(item), **_PAGE, **more}
+    members = {name: ListOf(item=item), **_PAGE, **more}
     return Object(members, tuple(members), open=True, name=f"{name.capitalize()}Page")
 
 
 CUES = page_of("cues", CUE)
-EXECUTIONS = page_of(
-    "executions", EXECUTION, has_more=Flag(), oldest_claimed_at=_TIME
-)
+EXECUTIONS = page_of("executions", EXECUTION, has_more=Flag(), oldest_claimed_at=_TIME)
 CUE_DETAIL = Object(
     {
         **_CUE,
-        "executions": ListOf(EXECUTION),
+        "executions": ListOf(item=EXECUTION),
         "execution_total": _COUNT,
         "execution_limit": _COUNT,
         "execution_offset": _COUNT,
@@ -163,7 +161,7 @@ FIRED = Object(
 CLAIMABLE = Object(
     {
         "executions": ListOf(
-            Object(
+            item=Object(
                 {
                     "execution_id": _TEXT,
                     "cue_id": _TEXT,
@@ -225,14 +223,17 @@ ALERT = Object(_ALERT, tuple(_ALERT), open=True, name="Alert")
 ALERTS = page_of("alerts", ALERT)
 _WORKER: dict[str, Field] = {
     "worker_id": _TEXT,
-    "handlers": ListOf(_TEXT),
+    "handlers": ListOf(item=_TEXT),
     "last_heartbeat": Instant(),
     "heartbeat_status": _TEXT,
     "registered_since": Instant(),
 }
 WORKER = Object(_WORKER, tuple(_WORKER), open=True, name="Worker")
 WORKERS = Object(
-    {"workers": ListOf(WORKER), "total": _COUNT}, ("workers", "total"), open=True, name="Workers"
+    {"workers": ListOf(item=WORKER), "total": _COUNT},
+    ("workers", "total"),
+    open=True,
+    name="Workers",
 )
 HEARD = Object(
     {"acknowledged": Flag(), "worker_id": _TEXT, "last_heartbeat": Instant()},
@@ -268,5 +269,5 @@ ME = Object(
 )
 KEY = Object({"api_key": _TEXT}, ("api_key",), open=True, name="Key")
 SIGNING_KEY = Object({"webhook_secret": _TEXT}, ("webhook_secret",), open=True, name="SigningKey")
-HEALTH = Object({"status": _TEXT, "version": _TEXT}, ("status",), open=True, name="Health")
+HEALTH = Object({"status": _TEXT}, ("status",), open=True, name="Health")
 DESCRIPTION = Object({}, (), open=True, name="Description")

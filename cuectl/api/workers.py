@@ -54,7 +54,7 @@ def _answer(record: Record, now: int) -> Record:
         "handlers": record.get("handlers", []),
         "last_heartbeat": to_text(int(record["seen_ms"])),
         "heartbeat_status": status,
-        "registered_since": to_text(int(record.get("first_seen_ms", record["seen_ms"]))),
+        "registered_since": to_text(int(record.get("first_seen_ms") or record["seen_ms"])),
     }
 
 

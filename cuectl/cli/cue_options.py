@@ -93,6 +93,29 @@ WORK_OPTIONS = (
 )
 """What a cue runs, beside what follows `--`."""
 
+WEBHOOK_OPTIONS = (
+    Option(name="--url", metavar="URL", help="Call this address, signed, instead of running work"),
+    Option(
+        name="--method",
+        metavar="METHOD",
+        choices=("POST", "PUT", "PATCH", "GET"),
+        help="Method of the call",
+        shown_default="POST",
+    ),
+    Option(
+        name="--header",
+        metavar="NAME=VALUE",
+        many=True,
+        convert=key_value,
+        help="Send a header with the call",
+    ),
+    Option(
+        name="--allow-private",
+        help="Let the call go to an address of this machine or network",
+    ),
+)
+"""What a cue calls."""
+
 POLICY_OPTIONS = (
     Option(
         name="--verification-mode",
@@ -170,6 +193,17 @@ POLICY_OPTIONS = (
 """How sure one must be."""
 
 
+def webhook_of(values: Values) -> dict[str, Any] | None:
+    """Return the call that the options ask for, None when they ask for none."""
+    said = {
+        "url": values["url"],
+        "method": values["method"],
+        "headers": dict(values["header"]) or None,
+        "allow_private": values["allow_private"] or None,
+    }
+    return {name: value for name, value in said.items() if value is not None} or None
+
+
 def policy_of(values: Values) -> dict[str, Any]:
     """Return the fields of the policy that the options give."""
     from cuectl.model.policy import CATCH_UP_WORDS, OnInterrupted, Overlap
@@ -244,6 +278,7 @@ def draft_of(values: Values, *, cwd: str | None, cleared: frozenset[str]) -> Cue
         task=values["task"],
         argv=values["argv"],
         shell=values["shell"],
+        webhook=webhook_of(values) if "url" in values else None,
         cwd=cwd if is_command or given is not None else None,
         env=dict(values["env"]) or None,
         policy=policy_of(values) or None,

@@ -74,7 +74,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         DEFINE,
         "Try prompts on events: JSON lines in, JSON lines out",
     ),
-    # No section: passes start it, so the list of commands leaves it out.
+    "serve": ("serve", RUN, "Serve the HTTP interface on this machine"),
+    # No section: passes start them, so the list of commands leaves them out.
+    "pass-api": ("pass_api", "", "Serve the HTTP interface of a pass to its handlers"),
+    "webhook-call": ("webhook_call", "", "Call the webhook of the execution in the environment"),
     "deliver": ("deliver", "", "Deliver the alerts that are due"),
     "config list": (
         "config.list",
@@ -83,6 +86,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "gc": ("gc", CARE, "Remove old executions, outputs and journal entries"),
     "fsck": ("fsck", CARE, "Check that all records are what the journal says"),
+    "init": ("init", CARE, "Make the state directory, and a cue.yaml with --here"),
+    "demo": ("demo", CARE, "Play three days in ten seconds, in a throw-away state directory"),
     "scheduler install": (
         "scheduler.install",
         CARE,
@@ -94,6 +99,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         CARE,
         "Show what calls run-due, and when it did so last",
     ),
+    "doctor": ("doctor", CARE, "Check the installation and say how to mend it"),
+    "import-crontab": ("import_crontab", CARE, "Make cues of the lines of a crontab"),
+    "export": ("export", CARE, "Write the state directory into one file"),
+    "import": ("import_home", CARE, "Make the state directory of a file that export wrote"),
     "completion": ("completion", CARE, "Print the completion script of a shell"),
     "help": ("help", CARE, "Show the manual of a command or topic"),
     "version": ("version", CARE, "Show versions and paths"),

@@ -6,10 +6,14 @@ lines of the others, so that counting costs no listing.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
+
+from cuectl.model.errors import StateError
 
 if TYPE_CHECKING:
     from cuectl.store.lines import Views
+    from cuectl.store.store import Store
 
 CLAIM_AHEAD = 64
 CLAIM_MOST = 1_024
@@ -28,6 +32,7 @@ class Admission:
         self.total = total
         self._holder: dict[str, str] = {}
         self._others: int | None = None
+        self._cancelled: set[str] = set()
 
     def forget(self) -> None:
         """Begin to count anew."""
@@ -49,10 +54,27 @@ class Admission:
                 continue
             execution_id = path[5:-5]
             if isinstance(value, dict):
+                if value.get("cancel"):
+                    self._cancelled.add(execution_id)
                 queued = value.get("status") == "queued"
                 self.see(execution_id, value.get("pass_id"), queued=queued)
             elif self._holder.pop(execution_id, None) is not None:
                 self._others = None
+
+    def is_cancelled(self, store: Store, execution_id: str) -> bool:
+        """Tell whether somebody has asked to end an execution since it was claimed.
+
+        Looks at the lines that this process has not taken in yet, without the lock. Asked
+        before a start and after it, so that a request which comes in between is not lost:
+        whoever asks earlier is seen here, and whoever asks later finds the process.
+        """
+        if store.journal.unread():
+            from cuectl.store.reading import read_on
+
+            # Damage is told of by whoever takes the lines in.
+            with contextlib.suppress(StateError, OSError):
+                self.follow(read_on(store.home, store.journal.place, {})[1])
+        return execution_id in self._cancelled
 
     def slots_now(self) -> int:
         """Return how many executions this pass may run at once as things are."""

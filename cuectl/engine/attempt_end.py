@@ -127,7 +127,7 @@ def judge_attempt(
 
 
 def _end(execution: Execution, ended: Ended, limit_s: float) -> ProcessEnd:
-    if ended.spawn_error is not None:
+    if ended.spawn_error is not None and not execution.cancel:
         return not_started(ended.spawn_error)
     if ended.cause is Cause.TIMEOUT:
         return timed_out(limit_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,10 @@ class Waiter:
                 return execution
             self.nap(execution_id)
 
+    def left_s(self) -> float | None:
+        """Return how much time is left, None without a limit."""
+        return None if self.deadline_s is None else max(0.0, self.deadline_s - monotonic_s())
+
     def nap(self, execution_id: str) -> None:
         """Let a moment pass before the next look."""
         if self.deadline_s is not None and monotonic_s() >= self.deadline_s:
@@ -55,6 +60,9 @@ def run_until_over(runtime: Runtime, execution_id: str, deadline_s: float | None
     """Run one pending execution here, with its retries, and return it in its last state.
 
     Another pass may be quicker; then this one waits for it.
+
+    Raises:
+        TimeLimit: it was not over in time; what runs here was ended.
     """
     from cuectl.engine.executions import get_execution
     from cuectl.engine.pass_options import PassOptions
@@ -67,7 +75,10 @@ def run_until_over(runtime: Runtime, execution_id: str, deadline_s: float | None
             return execution
         due_at = execution.due_at
         if due_at is not None and due_at <= runtime.now() and execution.pass_id is None:
-            run_pass(runtime, PassOptions(executions=frozenset({execution_id})))
+            chosen = frozenset({execution_id})
+            options = PassOptions(executions=chosen, end_after_s=waiter.left_s())
+            if run_pass(runtime, options).signal == signal.SIGALRM:
+                raise TimeLimit(f"'{execution_id}' was not over in time, and was ended")
             if get_execution(runtime, execution_id).is_settled:
                 continue
         waiter.nap(execution_id)

@@ -9,7 +9,8 @@ from cuectl.engine.cue_changes import stage_delete, stage_update
 from cuectl.engine.cue_lookup import read_cue
 from cuectl.engine.cues import check_name_is_free, creation_event
 from cuectl.model.cue import Cue, Origin
-from cuectl.model.cue_draft import CueDraft, check_policy
+from cuectl.model.cue_draft import CueDraft
+from cuectl.model.draft_policy import check_policy
 from cuectl.model.draft_trigger import read_trigger
 from cuectl.model.errors import Conflict, InvalidFile, UsageError
 from cuectl.model.ids import cue_id

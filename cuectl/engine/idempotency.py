@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cuectl.model.errors import Conflict
 from cuectl.model.instants import DAY, from_text, to_text
-from cuectl.store.store import Transaction
+
+if TYPE_CHECKING:
+    from cuectl.store.store import Transaction
 
 Record = dict[str, Any]
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from cuectl.engine.outside_outcome import believed
 from cuectl.engine.verify import revise
 from cuectl.model.errors import Conflict, UsageError
+from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.outcome import EVIDENCE, Outcome, field_problem
 from cuectl.model.verification import OutcomeState, VerificationMode, judge
-from cuectl.model.execution_status import ExecutionStatus
 
 if TYPE_CHECKING:
     from cuectl.engine.settling import Settling

@@ -19,7 +19,6 @@ from cuectl.engine.waiting_deadlines import conclude_report
 from cuectl.model.errors import Conflict
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
-from cuectl.model.outcome import Outcome
 from cuectl.model.plan import retry_at
 from cuectl.model.start import Ended
 from cuectl.model.verdict import ReportWait
@@ -29,6 +28,7 @@ from cuectl.store import outcome_writer, output, paths
 if TYPE_CHECKING:
     from cuectl.engine.settling import Settling
     from cuectl.engine.surroundings import Context
+    from cuectl.model.outcome import Outcome
     from cuectl.store.store import Transaction
 
 Record = dict[str, Any]
@@ -54,17 +54,22 @@ class Told:
 
 
 def record_outcome(
-    tx: Transaction, settled: Execution | None, execution_id: str, told: Told,
-    context: Context, to: Settling,
-) -> Execution:
-    """Stage an outcome; return the execution after it.
+    tx: Transaction,
+    settled: Execution | None,
+    execution_id: str,
+    told: Told,
+    context: Context,
+    to: Settling,
+) -> None:
+    """Stage an outcome.
 
     Args:
         tx: the change.
         settled: the execution as it was found in the history, None when it is not over.
         execution_id: its id.
         told: the outcome.
-        context, to: of the change.
+        context: of the change.
+        to: of the change.
 
     Raises:
         AlreadyRecorded: it has one.
@@ -72,18 +77,20 @@ def record_outcome(
     """
     running = read_open(tx, execution_id)
     if running is not None:
-        return _keep_for_its_end(tx, running, told)
+        _keep_for_its_end(tx, running, told)
+        return
     waiting = tx.decoded(paths.waiting_execution(execution_id), execution_from_record)
     if waiting is not None and not waiting.is_settled:
-        return _settle_waiting(tx, waiting, told, context, to)
+        _settle_waiting(tx, waiting, told, context, to)
+        return
     newest = tx.decoded(paths.revised_execution(execution_id), execution_from_record)
     over = newest or waiting or settled
     if over is None:
         raise Conflict(f"'{execution_id}' takes no outcome")
-    return _add_to_delivered(tx, over, told, to)
+    _add_to_delivered(tx, over, told, to)
 
 
-def _keep_for_its_end(tx: Transaction, running: Execution, told: Told) -> Execution:
+def _keep_for_its_end(tx: Transaction, running: Execution, told: Told) -> None:
     if running.status is ExecutionStatus.QUEUED:
         raise Conflict(f"'{running.id}' is queued and takes no outcome yet")
     path = paths.run_file(tx.store.home, running.id, running.attempt, "outcome.json")
@@ -93,12 +100,11 @@ def _keep_for_its_end(tx: Transaction, running: Execution, told: Told) -> Execut
     outcome_writer.write(path, data, durable=False)
     noted = replace(running, reported=told.body)
     tx.stage(claim.open_event("reported", noted))
-    return noted
 
 
 def _settle_waiting(
     tx: Transaction, waiting: Execution, told: Told, context: Context, to: Settling
-) -> Execution:
+) -> None:
     found = Found(outcome=_masked(told.outcome, context), facts=believed(told.outcome))
     if waiting.reason == "report":
         conclude_report(tx, waiting, found, context, to, ReportWait.NONE)
@@ -107,13 +113,6 @@ def _settle_waiting(
     else:
         why = waiting.reason or waiting.status.value
         raise Conflict(f"'{waiting.id}' takes no outcome: it waits ({why})")
-    return _after(tx, waiting)
-
-
-def _after(tx: Transaction, before: Execution) -> Execution:
-    """Return the execution as this change leaves it, from what was staged."""
-    record = tx.record_of(before.id)
-    return execution_from_record(record) if record else before
 
 
 def _masked(outcome: Outcome, context: Context) -> Outcome:
@@ -161,9 +160,7 @@ def _conclude_remote(
     finish(tx, done, to, gone | {paths.waiting_execution(done.id): None})
 
 
-def _add_to_delivered(
-    tx: Transaction, over: Execution, told: Told, to: Settling
-) -> Execution:
+def _add_to_delivered(tx: Transaction, over: Execution, told: Told, to: Settling) -> None:
     """Add the outcome to a webhook's execution, which ended when its receiver had answered."""
     delivered = over.target.get("type") == "webhook" and over.status is ExecutionStatus.SUCCEEDED
     if not delivered or over.success is not None:
@@ -175,6 +172,7 @@ def _add_to_delivered(
         outcome=told.outcome,
         facts=believed(told.outcome),
     )
+    evidence: Record = told.outcome.evidence()
     revised = replace(
         over,
         status=ExecutionStatus.SUCCEEDED if success else ExecutionStatus.FAILED,
@@ -184,6 +182,6 @@ def _add_to_delivered(
         result=told.outcome.result or over.result,
         error=None if success else told.outcome.error or "handler reported failure",
         outcome_dropped=told.outcome.dropped,
-        **told.outcome.evidence(),
+        **evidence,
     )
-    return revise(tx, revised, to)
+    revise(tx, revised, to)

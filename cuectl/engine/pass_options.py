@@ -20,6 +20,7 @@ class PassOptions:
         executions: ids of executions to run and nothing else, for `fire --wait`.
         max_parallel: lowers the setting, never raises it.
         max_time_s: no new starts after this; what runs is waited for.
+        end_after_s: what still runs after this is ended, as by SIGTERM.
         worker: the worker's name in records and environments.
         stay: go on when nothing is left to do, until a signal comes (a worker).
         poll_s: how often a worker looks for changes of others.
@@ -30,6 +31,7 @@ class PassOptions:
     executions: frozenset[str] = frozenset()
     max_parallel: int | None = None
     max_time_s: float | None = None
+    end_after_s: float | None = None
     worker: str | None = None
     stay: bool = False
     poll_s: float = DEFAULT_POLL_S

@@ -191,7 +191,7 @@ def _plan_waiting(tx: Transaction, marker: Marker, plan: Planning, to: Settling)
     if not plan.can_run(execution.target, execution.payload):
         _without_handler(tx, execution, marker, plan, to, gone)
         return
-    if marker.kind == "e" and must_queue(tx, execution):
+    if must_queue(tx, execution):
         _queue_waiting(tx, execution, gone, to)
         return
     _note_running(tx, execution, gone)
@@ -228,12 +228,16 @@ def _without_handler(
 
 
 def must_queue(tx: Transaction, execution: Execution) -> bool:
-    """Tell whether an execution waits for an earlier one of its cue."""
+    """Tell whether an execution must wait for the end of others of its cue."""
     known = read_cue(tx, execution.cue_id)
     if known is None or execution.policy.overlap is Overlap.ALLOW:
         return False
-    others = [one for one in known[1].running if one != execution.id and is_at_work(tx, one)]
-    return bool(others or known[1].queued)
+    state = known[1]
+    if execution.attempt > 1 and execution.id in state.running:
+        # Its place was kept while it waited for its retry.
+        return False
+    others = [one for one in state.running if one != execution.id and is_at_work(tx, one)]
+    return bool(others or state.queued)
 
 
 def _queue_waiting(tx: Transaction, execution: Execution, gone: Views, to: Settling) -> None:

@@ -7,20 +7,24 @@ is over it is pending again (contracts.md, identity 9).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
 from cuectl.engine.attempt_end import next_attempt
 from cuectl.engine.plan_due import must_queue
 from cuectl.engine.settle import RERUNS_MOST, finish, read_cue
-from cuectl.engine.settling import Settling
 from cuectl.model.errors import Conflict, Refused
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.store import paths
-from cuectl.store.lines import Views
-from cuectl.store.store import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cuectl.engine.settling import Settling
+    from cuectl.store.lines import Views
+    from cuectl.store.store import Transaction
 
 LEASE_MS = 900_000
 REMOTE = "remote"

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from cuectl.engine.apply import drifted
+from cuectl.engine.clock import monotonic_s
 from cuectl.engine.definitions_in_force import InForce, load_worker_file
 from cuectl.engine.home_file import definitions_for_pass
 from cuectl.engine.passes import Pass
@@ -31,7 +32,10 @@ def run_pass(runtime: Runtime, options: PassOptions, config: str | None = None) 
         import gc
 
         gc.enable()
-    return Pass(runtime, options, lambda: in_force_for(runtime, config)).run()
+    one = Pass(runtime, options, lambda: in_force_for(runtime, config))
+    if options.end_after_s is not None:
+        one.supervisor.end_at_s = monotonic_s() + options.end_after_s
+    return one.run()
 
 
 def in_force_for(runtime: Runtime, config: str | None = None) -> InForce:

@@ -50,13 +50,25 @@ def settle(
     found: Found,
     verdict: Verdict,
     to: Settling,
+    gone: Views | None = None,
 ) -> None:
-    """Stage what follows from the end of an attempt of an open execution."""
+    """Stage what follows from the end of an attempt.
+
+    Args:
+        tx: the change.
+        execution: as it was before.
+        ended: how its process ended.
+        found: what it left behind.
+        verdict: on both.
+        to: what settling needs.
+        gone: the place that it leaves; the one under `open/` when None.
+    """
     done = with_end(execution, ended, found, verdict)
+    place = paths.open_execution(done.id)
+    gone = {place: None} if gone is None else gone
     if _wants_checker(done, ended):
-        checking = replace(done, status=ExecutionStatus.RUNNING, phase=Phase.CHECK.value)
-        tx.stage(claim.open_event("checking", checking))
-        to.claimed.append(checking)
+        rest: Views = {path: value for path, value in gone.items() if path != place}
+        _check(tx, done, to, rest)
         return
     if verdict.status is ExecutionStatus.WAITING:
         _wait_for_report(tx, done, to)
@@ -64,9 +76,9 @@ def settle(
     failure = failure_kind(done)
     again = _next_start(done, failure, to.now) if failure else None
     if again is not None:
-        _wait_for_retry(tx, next_attempt(done, again, "retry"))
+        _wait_for_retry(tx, next_attempt(done, again, "retry"), gone)
         return
-    finish(tx, done, to, {paths.open_execution(done.id): None})
+    finish(tx, done, to, gone)
 
 
 def _wants_checker(done: Execution, ended: Ended) -> bool:
@@ -75,6 +87,20 @@ def _wants_checker(done: Execution, ended: Ended) -> bool:
         and done.policy.verification == VerificationMode.COMMAND
         and done.outcome_state == OutcomeState.VERIFICATION_PENDING
     )
+
+
+def _check(tx: Transaction, done: Execution, to: Settling, gone: Views) -> None:
+    """Stage the start of the checker: in this pass, or, from a command, in the next one."""
+    checking = replace(
+        done,
+        status=ExecutionStatus.RUNNING,
+        phase=Phase.CHECK.value,
+        pass_id=to.pass_id,
+        boot=to.boot,
+    )
+    tx.stage(claim.open_event("checking", checking, gone))
+    if to.pass_id is not None:
+        to.claimed.append(checking)
 
 
 def failure_kind(execution: Execution) -> str | None:
@@ -99,10 +125,11 @@ def _next_start(done: Execution, failure: str, now: int) -> int | None:
     return retry_at(done.policy, done.attempt, failure, now)
 
 
-def _wait_for_retry(tx: Transaction, waiting: Execution) -> None:
+def _wait_for_retry(tx: Transaction, waiting: Execution, gone: Views) -> None:
     marker = paths.marker(waiting.due_at or 0, "r", waiting.id)
-    views: Views = {marker: True, paths.open_execution(waiting.id): None}
-    tx.stage(claim.waiting_event("waiting", waiting, views))
+    # Its new place may be the one that it leaves.
+    left: Views = {k: v for k, v in gone.items() if k != paths.waiting_execution(waiting.id)}
+    tx.stage(claim.waiting_event("waiting", waiting, {**left, marker: True}))
 
 
 def _wait_for_report(tx: Transaction, done: Execution, to: Settling) -> None:

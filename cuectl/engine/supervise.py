@@ -62,6 +62,8 @@ class Supervisor:
     Attributes:
         running: pid to process.
         ending: those whose main process is gone and whose tree is not.
+        stopped_by: the signal that ends the pass; SIGALRM when its time was over.
+        end_at_s: monotonic; when the time of the pass is over.
         also: other descriptors to wait for, and what to do when one can be read.
     """
 
@@ -70,6 +72,7 @@ class Supervisor:
     running: dict[int, Running] = field(default_factory=dict)
     ending: list[Running] = field(default_factory=list)
     stopped_by: int | None = None
+    end_at_s: float | None = None
     also: dict[int, Callable[[], None]] = field(default_factory=dict)
     _pipe: tuple[int, int] = (-1, -1)
     _before: dict[int, object] = field(default_factory=dict)
@@ -123,6 +126,8 @@ class Supervisor:
     def wait(self, limit_s: float) -> None:
         """Wait until a child ends, a signal comes, or `limit_s` is over."""
         limit_s = min(limit_s, self._nearest_s())
+        if self.end_at_s is not None and self.stopped_by is None:
+            limit_s = min(limit_s, self.end_at_s - monotonic_s())
         with contextlib.suppress(InterruptedError):
             ready, _, _ = select.select([self._pipe[0], *self.also], [], [], max(0.0, limit_s))
             if self._pipe[0] in ready:
@@ -150,6 +155,8 @@ class Supervisor:
     def collect(self) -> list[Running]:
         """Reap, keep the limits, and return what has ended with its whole tree."""
         over: list[Running] = []
+        if self.end_at_s is not None and monotonic_s() >= self.end_at_s:
+            self.stopped_by = self.stopped_by or signal.SIGALRM
         for pid, status in reap(self.running.__contains__):
             one = self.running.pop(pid)
             one.status = status

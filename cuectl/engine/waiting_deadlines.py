@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cuectl.engine.attempt_end import Found, find, judge_attempt, with_end
+from cuectl.engine.attempt_end import Found, find, judge_attempt
 from cuectl.engine.handler_start import limit_s, working_directory
 from cuectl.engine.remote_claims import is_remote, lapse
-from cuectl.engine.settle import finish
+from cuectl.engine.settle import settle
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.start import Ended
 from cuectl.model.verdict import ReportWait
@@ -69,5 +69,4 @@ def conclude_report(
     gone: Views = {paths.waiting_execution(execution.id): None}
     if execution.report_until is not None:
         gone[paths.marker(execution.report_until, "w", execution.id)] = None
-    done = replace(with_end(execution, ended, found, verdict), report_until=None)
-    finish(tx, done, to, gone)
+    settle(tx, replace(execution, report_until=None), ended, found, verdict, to, gone)

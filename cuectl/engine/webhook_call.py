@@ -88,7 +88,8 @@ def headers_of(execution: Execution, body: bytes, key: bytes, seconds: int) -> d
         "X-CueAPI-Scheduled-For": to_text(execution.scheduled_for),
         "X-CueAPI-Attempt": str(execution.attempt),
     }
-    return own | execution.target.get("headers", {}) | ours
+    chosen: dict[str, str] = execution.target.get("headers", {})
+    return own | chosen | ours
 
 
 def _call(target: Record, headers: dict[str, str], body: bytes) -> Answer:

@@ -66,7 +66,8 @@ def count_child(times: list[int], now: int) -> list[int]:
     Raises:
         Refused: there are too many.
     """
-    recent = [at for at in times if 0 <= now - at < 3_600_000]
+    # A clock that went back a little does not give the chain a new hour.
+    recent = [at for at in times if abs(now - at) < 3_600_000]
     if len(recent) >= MOST_PER_ROOT_AND_HOUR:
         raise Refused(f"this chain has made {len(recent)} cues within an hour, which is the limit")
     return [*recent, now]

@@ -10,15 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cuectl.model.cue import Cue, Origin
+from cuectl.model.draft_policy import check_policy, cleared_policy, new_policy, said_policy
 from cuectl.model.draft_trigger import read_trigger
 from cuectl.model.errors import UsageError
 from cuectl.model.names import check_name
-from cuectl.model.policy import PLAIN, Policy
 
 Record = dict[str, Any]
 
 MOST_TEXT: Final = 4_096
-MOST_RETRIES: Final = 100
 _NAME_LETTERS: Final = 60
 
 
@@ -79,13 +78,14 @@ def new_cue(draft: CueDraft, *, cue_id: str, now: int, zone: str, origin: Origin
     name = draft.name or ""
     check_name(name, "cue")
     trigger = read_trigger(draft, now=now, zone=zone)
+    target = _new_target(draft)
     return Cue(
         id=cue_id,
         name=name,
         description=_description(draft.description),
         trigger=trigger or {"type": "manual"},
-        target=_new_target(draft),
-        policy=check_policy(replace(PLAIN, **(draft.policy or {}))),
+        target=target,
+        policy=new_policy(draft, target),
         payload=draft.payload or {},
         payload_ref=draft.payload_ref,
         origin=origin,
@@ -102,7 +102,7 @@ def changed_cue(cue: Cue, draft: CueDraft, *, now: int, zone: str) -> Cue:
     """
     if draft.name is not None:
         check_name(draft.name, "cue")
-    policy = replace(cue.policy, **(_cleared_policy(draft) | _said_policy(draft)))
+    policy = replace(cue.policy, **(cleared_policy(draft) | said_policy(draft)))
     payload, payload_ref = _changed_payload(cue, draft)
     changed = replace(
         cue,
@@ -267,40 +267,3 @@ def _refuse_surroundings(draft: CueDraft) -> None:
         word = "variables" if draft.env else "a directory"
         hint = "the handler has its own: handlers: {NAME: {cmd: ..., cwd: ..., env: {...}}}"
         raise UsageError(f"{word} can be given to a command only, not to a task", hint=hint)
-
-
-# --- policy --------------------------------------------------------------------------------
-
-
-def _said_policy(draft: CueDraft) -> Record:
-    said = draft.policy or {}
-    if said.get("verification", "command") != "command" and "check" not in said:
-        # The checker goes away with the mode that it belongs to.
-        return {**said, "check": ()}
-    return said
-
-
-def _cleared_policy(draft: CueDraft) -> Record:
-    fields = draft.cleared & frozenset(Policy.__slots__)
-    return {name: getattr(PLAIN, name) for name in fields}
-
-
-def check_policy(policy: Policy) -> Policy:
-    """Return `policy` if its parts go together.
-
-    Raises:
-        UsageError: they do not, or a span is not positive.
-    """
-    if policy.verification == "command" and not policy.check:
-        hint = "give it: --verify-command './check.sh'"
-        raise UsageError("the verification mode 'command' needs a command", hint=hint)
-    if policy.check and policy.verification != "command":
-        mode = policy.verification
-        raise UsageError(f"a command verifies in the mode 'command' only, not in '{mode}'")
-    for name in ("timeout_s", "deadline_s", "outcome_deadline_s"):
-        span = getattr(policy, name)
-        if span is not None and span <= 0:
-            raise UsageError(f"'{name.removesuffix('_s')}' must be more than nothing")
-    if not 1 <= policy.max_attempts <= MOST_RETRIES + 1:
-        raise UsageError(f"there are 0 to {MOST_RETRIES} retries, not {policy.max_attempts - 1}")
-    return policy

@@ -54,7 +54,7 @@ def _url(url: Any, *, private: bool) -> str:
     text = url if isinstance(url, str) else ""
     shown = text if len(text) <= 80 else f"{text[:77]}..."
     # A blank or a control in an address is how two readers see two addresses.
-    if not text.isascii() or any(char <= " " or char == "\x7f" or char == "\\" for char in text):
+    if not text.isascii() or any(char <= " " or char in "\x7f\\" for char in text):
         raise BadCallback("the webhook's address has a character that no URL has")
     try:
         parts = urlsplit(text)

@@ -89,10 +89,11 @@ def make(path: str) -> None:
     for name in ("journal", "cues", "open", "waiting", "due", "runs", "passes", "keys"):
         files.make_directory(f"{path}/{name}")
     files.replace_file(f"{path}/FORMAT", f"{FORMAT}\n".encode(), durable=True)
-    _sync_parent(path)
+    sync_parent(path)
 
 
-def _sync_parent(path: str) -> None:
+def sync_parent(path: str) -> None:
+    """Make a name that was just made in a directory durable, as far as we may."""
     try:
         files.sync_directory(os.path.dirname(path))
     except OSError as error:

@@ -8,6 +8,7 @@ and their whole lines stay where they are, to be looked up.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from dataclasses import dataclass
@@ -137,7 +138,7 @@ def _put_aside(home: str, paths: list[str], now: int) -> list[str]:
 def _change_over(store: Store, seq: int, known: Views, event: Event, at: str) -> None:
     """Let the journal go on behind line `seq`, on a base."""
     home = store.home
-    apply(home, known, anew=True)
+    _correct_views(home, known)
     sync_views(home)
     chain = hashlib.sha256(f"{seq} {at}".encode()).hexdigest()[:SUM_LETTERS]
     segment = segment_name(seq + 1)
@@ -148,11 +149,23 @@ def _change_over(store: Store, seq: int, known: Views, event: Event, at: str) ->
     place = Position(segment=segment, size=len(data), seq=seq + 1, sum=last)
     here = Applied(position=place, boot=store.boot)
     write_applied(f"{home}/journal/checkpoint", here, durable=True)
-    write_applied(f"{home}/journal/applied", here)
+    write_applied(f"{home}/journal/applied", here, durable=True)
     write_base(home, seq, chain, known, at)
     for name in files.list_directory(f"{home}/journal"):
         if name.startswith("base-") and name != base_name(seq):
             files.remove_file(f"{home}/journal/{name}")
+
+
+def _correct_views(home: str, known: Views) -> None:
+    """Write the views that are not what is known, and no others.
+
+    What only a view knows is not touched until the base has it too: what is written anew can
+    be lost in a power cut. All that is written here, the journal says.
+    """
+    wrong = {path: value for path, value in known.items() if _on_disk(home, path) != (True, value)}
+    failed = apply(home, wrong, anew=True)
+    if failed:
+        raise OSError(errno.EIO, "the view can't be written", f"{home}/{failed[0]}")
 
 
 def _event(replay: Replay, aside: list[str], kept: list[str]) -> Event:

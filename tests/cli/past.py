@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,8 +39,26 @@ def fire(cuectl: Cuectl, name: str, *words: str) -> str:
     return str(execution["id"])
 
 
+_kept: dict[str, Any] = {}
+
+
 def make_past(cuectl: Cuectl) -> dict[str, str]:
-    """Run an audit with its chain, and a handler that fails; return name to execution id."""
+    """Put a past into the home; return cue name to execution id.
+
+    An audit with evidence has chained a check, that ran a day later, and two more cues; a
+    forgetful handler has failed. It happens once; later calls get a copy.
+    """
+    if not _kept:
+        _kept["ids"] = _happen(cuectl)
+        _kept["folder"] = tempfile.TemporaryDirectory()
+        shutil.copytree(cuectl.home, f"{_kept['folder'].name}/home")
+    else:
+        shutil.copytree(f"{_kept['folder'].name}/home", cuectl.home)
+    cuectl.at(LATER)
+    return dict(_kept["ids"])
+
+
+def _happen(cuectl: Cuectl) -> dict[str, str]:
     cuectl.files({"audit.sh": AUDIT, "check.sh": CHECK, "forgetful.sh": FORGETFUL})
     cuectl.at(START)
     for name in ("audit", "forgetful"):

@@ -216,7 +216,7 @@ BAD: list[tuple[tuple[str, ...], str]] = [
     (("--verify-command", "'"), "option '--verify-command': no closing quotation"),
     (("--env", "NOEQUALS"), "is not KEY=VALUE"),
     (("--env", "1A=x"), "'1A' is no name of a variable"),
-    (("--transport", "webhook", "--url", "http://x"), "webhook cues are not there yet"),
+    (("--transport", "webhook"), "a webhook needs an address"),
     (("--catch-up", "sometimes"), "option '--catch-up'"),
     (("--task", "audit"), "a cue runs one thing"),
 ]

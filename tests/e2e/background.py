@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 from tests.e2e.observing import processes_with, until
@@ -16,6 +18,27 @@ if TYPE_CHECKING:
 # A handler that says that it runs, and waits until the test lets it go.
 WAITS = "echo $$ > begun-$CUE_CUE_NAME; while [ ! -e go ]; do sleep 0.02; done; "
 NOTES = "echo $CUE_CUE_NAME >> effects; "
+
+
+MANY = """
+import json, sys
+from cuectl.entry import main
+for line in sys.stdin:
+    status = main(json.loads(line))
+    assert status == 0, line
+"""
+
+
+def run_all(cuectl: Cuectl, commands: list[list[str]]) -> None:
+    """Run many commands one after the other in one process, which is quicker."""
+    subprocess.run(
+        [sys.executable, "-c", MANY],
+        input="".join(json.dumps(words) + "\n" for words in commands).encode(),
+        cwd=cuectl.work,
+        env=cuectl.environment,
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
 
 
 class Background:

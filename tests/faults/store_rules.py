@@ -6,12 +6,13 @@ import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cuectl.model.errors import CuectlError
-from cuectl.store import fsck
+from cuectl.model.execution_status import FINAL
+from cuectl.store import fsck, idle
+from cuectl.store.segments import implied_views
 from cuectl.store.store import Store
-from tests.e2e.observing import FINAL
 
 from .leftovers import await_quiet
 from .scene import effect_counts
@@ -19,26 +20,28 @@ from .scene import effect_counts
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from .scene import Scene
+    from .runs import Result
+    from .scene import Record, Scene
     from .warm import Answer
 
 PASSES = ("02:02:00", "02:03:00", "02:04:00")
-_UNLIKE = ("next_run",)
-
-Record = dict[str, Any]
 
 
 @dataclass(slots=True, kw_only=True)
-class Lists:
-    """What `list` says of a store, and what is wrong with how it says so.
+class Seen:
+    """What can be seen of a store that nobody has healed yet.
 
     Attributes:
-        problems: of the calls.
-        cues: name to record.
+        problems: of those who looked.
+        cues: name to record, as `list` shows it.
+        executions: their newest records.
+        segments: names of files under `journal/`.
     """
 
     problems: list[str] = field(default_factory=list)
     cues: dict[str, Record] = field(default_factory=dict)
+    executions: list[Record] = field(default_factory=list)
+    segments: list[str] = field(default_factory=list)
 
 
 def plain(answer: Answer) -> list[str]:
@@ -51,13 +54,42 @@ def plain(answer: Answer) -> list[str]:
     return problems
 
 
-def readable(scene: Scene, clock: str = "02:01:30") -> Lists:
+def told_plainly(result: Result) -> list[str]:
+    """A command that failed says so in one line, with a hint at most; it is never lost for words.
+
+    What a pass says besides, of handlers and alerts, begins with the program's name as well.
+    """
+    lines = [line for line in result.stderr.splitlines() if line]
+    odd = [line for line in lines if not line.startswith(("cuectl: ", "hint: "))]
+    errors = [line for line in lines if line.startswith("cuectl: error: ")]
+    problems = [f"not a plain line: {odd}"] if odd else []
+    if result.status not in range(126):
+        problems.append(f"exit status {result.status}")
+    if any("a mistake in cuectl" in line or "error: unexpected " in line for line in lines):
+        problems.append(f"a bug: {lines}")
+    stderr_fails = result.hit is not None and result.hit.path == "stderr"
+    if (result.status != 0) != (len(errors) == 1) and not stderr_fails:
+        problems.append(f"exit status {result.status} with the lines {lines}")
+    return problems
+
+
+def attempts(scene: Scene) -> set[str]:
+    """Return what ran: `<key> <attempt>`."""
+    return set(effect_counts(scene.effects()))
+
+
+def look(scene: Scene, clock: str = "02:01:30", *, damaged: bool = False) -> Seen:
     """A store is readable before anybody heals it: by who may write it, and who may not.
 
     Both look at a copy. They must agree: the second one sees by the journal what the first one
     has healed.
+
+    Args:
+        scene: with the state as the fault left it.
+        clock: when they look.
+        damaged: views were damaged before, which they may say.
     """
-    lists = Lists()
+    seen = Seen()
     found: list[list[Record]] = []
     for read_only in (False, True):
         with tempfile.TemporaryDirectory(prefix="copy-") as directory:
@@ -75,18 +107,44 @@ def readable(scene: Scene, clock: str = "02:01:30") -> Lists:
                 for path in copy.rglob("*"):
                     path.chmod(0o700)
         who = "a reader without rights" if read_only else "a reader"
-        lists.problems += [f"{who}: {one}" for one in plain(answer)]
-        if answer.status != 0 or (answer.stderr and not read_only):
-            lists.problems.append(f"{who}: {answer}")
+        seen.problems += [f"{who}: {one}" for one in plain(answer)]
+        if answer.status != 0 or (answer.stderr and not (read_only or damaged)):
+            seen.problems.append(f"{who}: {answer}")
         else:
             found.append(answer.json)
     if len(found) == 2 and found[0] != found[1]:
-        lists.problems.append(f"readers do not agree: {found[0]} against {found[1]}")
+        seen.problems.append(f"readers do not agree: {_unlike(*found)}")
     if found:
-        lists.cues = {one["name"]: one for one in found[0]}
-        if len(lists.cues) != len(found[0]):
-            lists.problems.append(f"two cues have one name: {found[0]}")
-    return lists
+        seen.cues = {one["name"]: one for one in found[0]}
+        if len(seen.cues) != len(found[0]):
+            seen.problems.append(f"two cues have one name: {found[0]}")
+    seen.executions = scene.executions()
+    seen.segments = sorted(path.name for path in (scene.home / "journal").glob("*"))
+    seen.problems += honestly_idle(scene)
+    return seen
+
+
+def _unlike(one: list[Record], other: list[Record]) -> str:
+    return "; ".join(
+        f"{mine['name']}: {name} {mine[name]!r} against {its.get(name)!r}"
+        for mine, its in zip(one, other, strict=False)
+        for name in mine
+        if mine[name] != its.get(name)
+    )
+
+
+def honestly_idle(scene: Scene) -> list[str]:
+    """The line that lets passes go at once is there only when there is nothing to do."""
+    path = scene.home / "next"
+    words = path.read_text().split(" ") if path.exists() else []
+    if not words or words[4] != idle.identity(str(scene.home / "journal" / words[3])):
+        return []
+    views = implied_views(str(scene.home))
+    until = int(words[2])
+    times = [int(view.split("/")[3].split(".")[0]) for view in views if view.startswith("due/")]
+    early = [at for at in times if at < until]
+    busy = [view for view in views if view.startswith("open/")]
+    return [f"'next' is not honest: {early}, {busy}"] if early or busy else []
 
 
 def take_write_bits(directory: Path) -> None:
@@ -121,20 +179,28 @@ def sound(scene: Scene) -> list[str]:
     return [f"fsck: {one}" for one in report.findings if one.level == "error"]
 
 
-def ended(scene: Scene, names: Collection[str], may_be_lost: Callable[[Record], bool]) -> list[str]:
+def ended(
+    scene: Scene,
+    names: Collection[str],
+    may_be_lost: Callable[[Record], bool],
+    *,
+    forgets: bool = False,
+) -> list[str]:
     """Each cue has run once and succeeded, but for what may be lost.
 
     Args:
         scene: after passes.
         names: of the cues that must have one execution each.
         may_be_lost: whether an execution may be interrupted, or have failed with what it lost.
+        forgets: what has run need not be known any more.
     """
     counts = effect_counts(scene.effects())
     problems = [f"'{key}' ran {count} times" for key, count in counts.items() if count > 1]
-    records = scene.state.executions()
+    records = scene.executions()
     known = {record["id"] for record in records}
-    problems += [f"'{key}' ran and is not known" for key in counts if key.split()[0] not in known]
-    problems += [f"'{one}' ended twice" for one in scene.state.settled_twice()]
+    strangers = [key for key in counts if key.split()[0] not in known]
+    problems += [] if forgets else [f"'{key}' ran and is not known" for key in strangers]
+    problems += [f"'{one}' ended twice" for one in _settled_twice(scene)]
     for name in names:
         mine = [record for record in records if record["cue_name"] == name]
         if len(mine) != 1:
@@ -142,6 +208,11 @@ def ended(scene: Scene, names: Collection[str], may_be_lost: Callable[[Record], 
     for record in records:
         problems += _well_ended(record, counts, may_be_lost)
     return problems + _promised(scene, records)
+
+
+def _settled_twice(scene: Scene) -> list[str]:
+    ends = [line["execution"] for line in scene.lines() if line["type"] == "execution.settled"]
+    return sorted({one for one in ends if ends.count(one) > 1})
 
 
 def _well_ended(
@@ -174,7 +245,8 @@ def _promised(scene: Scene, records: Sequence[Record]) -> list[str]:
 
 def interrupted_are_told(scene: Scene) -> list[str]:
     """There is an alert for each execution that lost its process, and no other."""
-    lost = [one for one in scene.state.executions() if one["status"] == "interrupted"]
-    alerts = sorted(scene.state.alerts())
+    lost = [one for one in scene.executions() if one["status"] == "interrupted"]
+    raised = [line for line in scene.lines() if line["type"] == "alert.raised"]
+    alerts = sorted(line["detail"]["type"] for line in raised)
     expected = ["interrupted"] * len(lost)
     return [] if alerts == expected else [f"alerts {alerts}, and {len(lost)} lost their process"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_SHOWN = 300
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -32,7 +33,8 @@ class Answer:
 
     def __str__(self) -> str:
         words = " ".join(self.argv[1:])
-        return f"`{words}` exits {self.status}: {self.stdout.strip()!r} {self.stderr.strip()!r}"
+        said = f"{self.stdout.strip()[-_SHOWN:]!r} {self.stderr.strip()[-_SHOWN:]!r}"
+        return f"`{words}` exits {self.status}: {said}"
 
 
 class Warm:

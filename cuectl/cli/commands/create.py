@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cuectl.cli.cue_options import POLICY_OPTIONS, SCHEDULE_OPTIONS, WORK_OPTIONS
+from cuectl.cli.cue_options import (
+    POLICY_OPTIONS,
+    SCHEDULE_OPTIONS,
+    WEBHOOK_OPTIONS,
+    WORK_OPTIONS,
+)
 from cuectl.cli.options import Command, Option
 from cuectl.model.errors import UsageError
 
@@ -13,14 +18,12 @@ if TYPE_CHECKING:
     from cuectl.engine.cue_drafts import Drafted
 
 
-def run(call: Call, *, transport: str | None, url: str | None, **values: Any) -> int | None:
+def run(call: Call, *, transport: str | None, **values: Any) -> int | None:
     """Make the cue and say when it fires next."""
     from cuectl.cli.cue_options import draft_of
     from cuectl.engine.cue_drafts import create_cue
 
-    if transport == "webhook" or url is not None:
-        hint = "leave out --transport and --url: cuectl runs the work on this machine"
-        raise UsageError("webhook cues are not there yet", hint=hint)
+    _check_transport(transport, values["url"])
     _refuse_nothing(values)
     draft = draft_of(values, cwd=_directory(values), cleared=frozenset())
     made = create_cue(call.runtime, draft)
@@ -28,8 +31,15 @@ def run(call: Call, *, transport: str | None, url: str | None, **values: Any) ->
     return None
 
 
+def _check_transport(transport: str | None, url: str | None) -> None:
+    if transport == "webhook" and url is None:
+        raise UsageError("a webhook needs an address", hint="give it: --url https://...")
+    if transport == "worker" and url is not None:
+        raise UsageError("option '--url': work that is run here has no address")
+
+
 def _refuse_nothing(values: dict[str, Any]) -> None:
-    work = ("argv", "shell", "task", "payload", "payload_file")
+    work = ("argv", "shell", "task", "payload", "payload_file", "url")
     if all(values[name] is None for name in work):
         hint = "name a handler (--task NAME), or put the command last: -- ./backup.sh"
         raise UsageError("expected something to run", hint=hint)
@@ -88,7 +98,8 @@ command = Command(
         What runs is a handler (--task NAME, or the 'task' in the payload), the command behind
         '--', which needs no shell, or a command line for sh (--shell). A command runs in the
         directory in which the cue was made, unless --cwd names another one; PATH and the other
-        variables are those of the pass.
+        variables are those of the pass. With --url nothing is run: the pass calls the address,
+        and an answer of 2xx is success.
 
         Prints the id of the cue, and when it fires next.
     """,
@@ -99,10 +110,10 @@ command = Command(
             name="--transport",
             metavar="HOW",
             choices=("worker", "webhook"),
-            help="How the work is reached: worker runs it on this machine",
+            help="How the work is reached: worker runs it here, webhook calls --url",
         ),
-        Option(name="--url", metavar="URL", help="Address for --transport webhook; not there yet"),
         *WORK_OPTIONS,
+        *WEBHOOK_OPTIONS,
         *POLICY_OPTIONS,
         Option(name="--description", metavar="TEXT", help="What it is for"),
     ),

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cuectl.cli.cue_options import POLICY_OPTIONS, SCHEDULE_OPTIONS, WORK_OPTIONS
+from cuectl.cli.cue_options import (
+    POLICY_OPTIONS,
+    SCHEDULE_OPTIONS,
+    WEBHOOK_OPTIONS,
+    WORK_OPTIONS,
+)
 from cuectl.cli.options import Argument, Command, Option
 from cuectl.model.errors import UsageError
 
@@ -67,6 +72,7 @@ command = Command(
         *SCHEDULE_OPTIONS,
         Option(name="--no-schedule", help="Fire by hand only"),
         *WORK_OPTIONS,
+        *WEBHOOK_OPTIONS,
         Option(name="--no-payload", help="Empty the payload"),
         Option(name="--no-env", help="Drop all variables"),
         *POLICY_OPTIONS,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.agents import Driver
-from cuectl.engine.agents.json_output import object_in, objects, plain_text, text_in
-from cuectl.engine.agents.json_output import whole_object
+from cuectl.engine.agents.json_output import object_in, objects, plain_text, text_in, whole_object
 from cuectl.model.turn import Answer
 
 if TYPE_CHECKING:

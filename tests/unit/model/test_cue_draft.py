@@ -9,10 +9,10 @@ from cuectl.model.cue import Cue, Origin
 from cuectl.model.cue_draft import (
     CueDraft,
     changed_cue,
-    check_policy,
     name_from_work,
     new_cue,
 )
+from cuectl.model.draft_policy import check_policy
 from cuectl.model.errors import UsageError
 from cuectl.model.instants import from_text
 from cuectl.model.policy import Policy

@@ -1,0 +1,109 @@
+"""The helper of a pass: it has the pass's socket, and serves the pass's handlers."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+from cuectl.api.authority import RunTokens
+from cuectl.api.server import Server
+from cuectl.api.service import Service
+from cuectl.engine.clock import monotonic_s
+from cuectl.engine.endpoint import LISTENER_FD
+from cuectl.model.errors import UsageError
+from cuectl.store import paths
+from cuectl.store.reading import open_reader
+from cuectl.store.views import BadView
+
+if TYPE_CHECKING:
+    from cuectl.engine.runtime import Runtime
+
+_LIFELINE_FD = 0
+_LONGEST_INTRODUCTION = 4_096
+_REST_S = 30.0
+
+
+def serve_pass(runtime: Runtime) -> None:
+    """Serve until the executions of the pass have ended, also when the pass was killed.
+
+    A pass that stays and has nothing to run lets its helper go after half a minute; the next
+    connection makes another one.
+
+    Raises:
+        UsageError: no pass has started this process.
+    """
+    told = _introduction()
+    pass_id, secret = str(told["pass"]), bytes.fromhex(str(told["secret"]))
+    listener = socket.socket(fileno=LISTENER_FD)
+    tokens = RunTokens(secret, pass_id)
+    service = Service(runtime, tokens, port=int(told["port"]))
+    lifeline = _Lifeline()
+    server = Server([listener], service.handle, wake=lifeline.watched)
+    busy_s = monotonic_s()
+    try:
+        while True:
+            server.turn()
+            lifeline.look()
+            if not server.is_idle:
+                busy_s = monotonic_s()
+            elif _is_over(runtime, pass_id, gone=lifeline.cut, rest_s=monotonic_s() - busy_s):
+                return
+    finally:
+        server.close()
+
+
+def _introduction() -> dict[str, Any]:
+    data = b""
+    try:
+        while not data.endswith(b"\n") and len(data) < _LONGEST_INTRODUCTION:
+            part = os.read(_LIFELINE_FD, 1)
+            if not part:
+                break
+            data += part
+        told = json.loads(data)
+        os.fstat(LISTENER_FD)
+    except (OSError, ValueError):
+        told = None
+    if not isinstance(told, dict) or not {"pass", "secret", "port"} <= told.keys():
+        hint = "to serve the interface yourself: cuectl serve"
+        raise UsageError("only a pass starts this command", hint=hint)
+    return told
+
+
+class _Lifeline:
+    """The line to the pass: its end is the end of the pass."""
+
+    def __init__(self) -> None:
+        self.watched = [_LIFELINE_FD]
+        self.cut = False
+        os.set_blocking(_LIFELINE_FD, False)
+
+    def look(self) -> None:
+        """See whether the pass is there."""
+        if self.cut:
+            return
+        try:
+            self.cut = not os.read(_LIFELINE_FD, 64)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.cut = True
+        if self.cut:
+            self.watched.clear()
+
+
+def _is_over(runtime: Runtime, pass_id: str, *, gone: bool, rest_s: float) -> bool:
+    """Tell whether nobody can come any more: the executions of the pass are settled."""
+    if not gone and rest_s < _REST_S:
+        return False
+    reader = open_reader(runtime.existing_store)
+    for name in reader.names("open"):
+        try:
+            record = reader.read(paths.open_execution(name.removesuffix(".json")))
+        except BadView:
+            continue
+        if record is not None and record.get("pass_id") == pass_id:
+            return False
+    return True

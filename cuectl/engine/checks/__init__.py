@@ -1,0 +1,1 @@
+"""What `doctor` looks at: one small function a question, all of them in `registry.py`."""

@@ -1,0 +1,94 @@
+"""What the checks look at; each part is read once, when the first check asks for it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+
+from cuectl.engine.cue_lookup import all_cues
+from cuectl.engine.definitions_in_force import NOTHING, InForce, definitions_now
+from cuectl.engine.scheduler_health import SchedulerHealth, scheduler_health
+from cuectl.engine.schedulers.registry import find_installed
+from cuectl.engine.schedulers.scheduler import Site
+from cuectl.model.errors import CuectlError
+from cuectl.store import home as home_directory
+from cuectl.store.env_file import read_env_file
+from cuectl.store.reading import open_reader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cuectl.engine.runtime import Runtime
+    from cuectl.engine.schedulers.scheduler import Installed
+    from cuectl.model.cue import Cue
+    from cuectl.store.reading import Reader
+
+_GIVEN_BY_SCHEDULERS = ("HOME", "LOGNAME", "USER", "SHELL")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patient:
+    """One state directory and its surroundings."""
+
+    runtime: Runtime
+
+    @property
+    def home(self) -> str:
+        """The state directory."""
+        return self.runtime.home
+
+    @cached_property
+    def is_usable(self) -> bool:
+        """Whether there is a state directory that a command would work on."""
+        try:
+            return home_directory.check(self.home)
+        except (CuectlError, OSError):
+            return False
+
+    @cached_property
+    def reader(self) -> Reader:
+        """What the store says; as of an empty one where there is none to be used."""
+        return open_reader(self.runtime.existing_store if self.is_usable else None)
+
+    @cached_property
+    def in_force(self) -> InForce:
+        """The definitions."""
+        return definitions_now(self.reader, self.home) if self.is_usable else NOTHING
+
+    @cached_property
+    def cues(self) -> list[Cue]:
+        """All cues."""
+        return [cue for cue, _ in all_cues(self.reader)]
+
+    @cached_property
+    def health(self) -> SchedulerHealth:
+        """When passes were seen."""
+        if not self.is_usable:
+            return SchedulerHealth(last_pass_at=None)
+        return scheduler_health(self.home)
+
+    @cached_property
+    def installed(self) -> list[Installed]:
+        """What calls `run-due`, as far as it is known."""
+        return find_installed(Site(home=self.home, environment=self.runtime.environment))
+
+    @property
+    def pass_path(self) -> str:
+        """The PATH that handlers get: the scheduler's, with ours at its end."""
+        if not self.installed:
+            return self.runtime.environment.get("PATH", os.defpath)
+        one = self.installed[0]
+        own = os.path.dirname(next((word for word in one.words if "cuectl" in word), ""))
+        return f"{one.path}{os.pathsep}{own}" if own else one.path
+
+    @cached_property
+    def pass_environment(self) -> Mapping[str, str]:
+        """The variables that `${NAME}` can mean in a pass: the file `env` and the scheduler's."""
+        file = read_env_file(self.home)
+        here = self.runtime.environment
+        if not self.installed:
+            return {**file, **here}
+        given = {name: here[name] for name in _GIVEN_BY_SCHEDULERS if name in here}
+        return {**file, **given, "PATH": self.pass_path, "CUECTL_HOME": self.home}

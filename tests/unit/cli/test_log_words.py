@@ -1,0 +1,112 @@
+"""The journal's lines in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cuectl.cli.log_words import words_of
+
+OPEN = "open/exec_1.json"
+WAITING = "waiting/exec_1.json"
+
+
+def said(kind: str, **members: Any) -> tuple[str, str]:
+    word, _, rest = words_of({"type": kind, **members}, lambda text: text[11:19])
+    return word, rest
+
+
+def settled(**record: Any) -> tuple[str, str]:
+    return said("execution.settled", record={"status": "succeeded", **record})
+
+
+@pytest.mark.parametrize(
+    ("record", "word", "rest"),
+    [
+        ({"exit_code": 0, "duration_s": 103.0}, "ok", "exit 0 in 1 min 43 s"),
+        ({"outcome_state": "verified_success", "external_id": "r"}, "verified", "r"),
+        ({"outcome_state": "verification_pending"}, "to verify", ""),
+        (
+            {"outcome_state": "verification_failed", "exit_code": 0, "reason": "no external_id"},
+            "REJECTED",
+            "exit 0  no external_id",
+        ),
+        ({"status": "failed", "exit_code": 3, "attempt": 2}, "FAILED", "exit 3  attempt 2"),
+        ({"status": "failed", "signal": 9}, "FAILED", "signal 9"),
+        ({"status": "timed_out", "reason": "after 1 h"}, "TIMED OUT", "after 1 h"),
+        ({"status": "skipped", "reason": "overlap"}, "skipped", "overlap"),
+        (
+            {
+                "status": "missed",
+                "reason": "catch_up",
+                "range": {"from": "a", "to": "b", "count": 4},
+            },
+            "MISSED",
+            "4 occurrences from a to b  catch_up",
+        ),
+        ({"status": "unheard_of"}, "unheard_of", ""),
+    ],
+)
+def test_an_end_is_told_by_what_it_means(record: dict[str, Any], word: str, rest: str) -> None:
+    assert settled(**record) == (word, rest)
+
+
+def test_a_retry_says_why_and_when() -> None:
+    earlier = [{"attempt": 1, "status": "failed", "reason": "exit 1"}]
+    record = {"attempt": 2, "due_at": "2026-11-21T02:32:44Z", "attempts": earlier}
+
+    assert said("execution.waiting", set={WAITING: record}) == (
+        "retry",
+        "attempt 2 at 02:32:44; attempt 1 failed: exit 1",
+    )
+
+
+def test_a_late_report_is_waited_for() -> None:
+    record = {"reason": "report", "report_until": "2026-11-21T03:00:00Z", "exit_code": 0}
+
+    assert said("execution.waiting", set={WAITING: record}) == (
+        "waits",
+        "exit 0; for its report until 03:00:00",
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "members", "expected"),
+    [
+        ("execution.claimed", {"set": {OPEN: {"attempt": 2}}}, ("claimed", "attempt 2")),
+        (
+            "execution.reclaimed",
+            {"set": {OPEN: {}}},
+            ("claimed", "attempt 1, taken over from a pass that died"),
+        ),
+        (
+            "execution.revised",
+            {"record": {"status": "succeeded", "outcome_state": "verified_success"}},
+            ("verified", ""),
+        ),
+        (
+            "cue.created",
+            {"set": {"cues/cue_1.json": {"trigger": {"type": "every", "every_s": 90}}}},
+            ("created", "every 1 min 30 s"),
+        ),
+        ("cue.paused", {"detail": {"reason": "holiday"}}, ("paused", "holiday")),
+        (
+            "alert.raised",
+            {"set": {"alerts/alert_1.json": {"type": "missed", "message": "two\nlines"}}},
+            ("ALERT", "missed: two lines"),
+        ),
+        ("clock.reset", {"detail": {"now": "x", "n": 1}}, ("clock.reset", "now x, n 1")),
+        ("some.thing", {}, ("some.thing", "")),
+    ],
+)
+def test_other_lines(kind: str, members: dict[str, Any], expected: tuple[str, str]) -> None:
+    assert said(kind, **members) == expected
+
+
+def test_a_text_from_outside_stays_on_its_line() -> None:
+    word, rest = settled(summary="one\ntwo\x1b[2J\u202e")
+
+    assert word == "ok"
+    assert "\n" not in rest
+    assert "\x1b" not in rest
