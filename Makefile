@@ -44,6 +44,7 @@ manual: $(READY)
 dist: $(READY)
 	$(BIN)/python -m pip -q install build
 	$(BIN)/python -m build --outdir dist
+	$(BIN)/python tools/pyz.py dist/cuectl.pyz
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

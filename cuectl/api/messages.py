@@ -70,7 +70,7 @@ class Request:
     """A whole request.
 
     Attributes:
-        path: decoded.
+        path: as it was sent, with its escapes.
         query: (name, value) in order, decoded.
     """
 
@@ -170,7 +170,7 @@ def request_of(head: Head, body: bytes) -> Request:
     if "\0" in decoded or any("\0" in name or "\0" in value for name, value in pairs):
         raise Problem(422, "validation_error", "the target contains a NUL character")
     return Request(
-        method=head.method, path=decoded, query=tuple(pairs), headers=head.headers, body=body
+        method=head.method, path=path, query=tuple(pairs), headers=head.headers, body=body
     )
 
 

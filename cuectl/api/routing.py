@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from cuectl.api.errors import Problem, invalid
 from cuectl.api.fields import Field, Invalid, Object
@@ -79,7 +80,8 @@ def find(routes: tuple[Route, ...], method: str, path: str) -> tuple[Route, Reco
     Raises:
         Problem: there is none.
     """
-    words = path.strip("/").split("/")
+    # Taken apart first, so that an escaped slash is a part of a name.
+    words = [unquote(word) for word in path.strip("/").split("/")]
     allowed: list[str] = []
     for route in routes:
         found = _matched(route.words, words)

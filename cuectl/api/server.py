@@ -7,6 +7,7 @@ taken as they come, within limits of time and size (reference/reliability.md, S2
 from __future__ import annotations
 
 import select
+import socket
 import sys
 
 from cuectl.api.connection import Connection, Phase
@@ -16,7 +17,6 @@ from cuectl.engine.clock import monotonic_s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Sequence
 
     Handle = Callable[[Request], Response]
@@ -61,6 +61,8 @@ class Server:
             if one.sock in writable:
                 one.write(now_s)
             self._serve(one, now_s)
+            if one.phase is Phase.OVER:
+                self._drop(one)
         for listener in self._listeners:
             if listener in ready:
                 self._accept(listener, now_s)
@@ -143,6 +145,7 @@ def _turn_away(sock: socket.socket) -> None:
     try:
         sock.setblocking(False)
         sock.send(to_bytes(_refusal(busy), with_body=True, keep_alive=False))
+        sock.shutdown(socket.SHUT_WR)
     except OSError as error:
         sys.stderr.write(f"cuectl: a connection could not be turned away: {error}\n")
     finally:

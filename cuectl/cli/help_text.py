@@ -30,7 +30,7 @@ def of_program() -> str:
     for section in registry.SECTIONS:
         rows = [(name, text) for name, (where, text) in words.items() if where == section]
         if rows:
-            lines += [f"{section}:", *_rows(rows, 14), ""]
+            lines += [f"{section}:", *_rows(rows, 16), ""]
     lines += ["Options, before or after the command:"]
     lines += [*_rows([*((option_names(o), o.help) for o in GLOBAL_OPTIONS), *EVERYWHERE]), ""]
     lines += ["More: cuectl COMMAND --help; cuectl help COMMAND; cuectl help exit-codes"]

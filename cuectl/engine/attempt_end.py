@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -54,14 +55,22 @@ def find(home: str, execution: Execution, cwd: str, masker: Masker | None) -> Fo
     outcome = _outcome(paths.run_file(home, execution.id, execution.attempt, "outcome.json"))
     path = paths.run_file(home, execution.id, execution.attempt, "out")
     size = output.size(path)
-    if size:
-        output.tidy(path, size, masker)
-    raw = output.read_end(path, TAIL_BYTES) if size else b""
-    tail = raw.decode("utf-8", "replace") if raw else ""
+    tail = _tail(path, size, masker) if size else ""
     if masker is not None:
         tail, outcome = masker.mask(tail), masked_outcome(outcome, masker)
     facts = tuple(_fact(name, cwd) for name in local_artifacts(outcome))
     return Found(outcome=outcome, tail=tail, facts=facts)
+
+
+def _tail(path: str, size: int, masker: Masker | None) -> str:
+    """Return the end of an output; one that can't be read stops nothing, and says so."""
+    # On a full disk it stays as long as it is.
+    with contextlib.suppress(OSError):
+        output.tidy(path, size, masker)
+    try:
+        return output.read_end(path, TAIL_BYTES).decode("utf-8", "replace")
+    except OSError as error:
+        return f"[cuectl: the output can't be read: {error.strerror}]"
 
 
 def with_reported(found: Found, execution: Execution, masker: Masker | None) -> Found:

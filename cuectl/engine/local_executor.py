@@ -7,6 +7,7 @@ them (reference/performance.md, section 3).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -71,15 +72,19 @@ class LocalExecutor:
             lease = output.open_output(start.output)
         except OSError as error:
             raise SpawnError(_sentence(error, start.output)) from error
+        subject = "the spawn log"
         try:
             self._log.starting(start.key, since_boot_ns())
+            subject = start.argv[0]
             pid = self._spawn(start, lease)
         except OSError as error:
-            raise SpawnError(_sentence(error, start.argv[0])) from error
+            raise SpawnError(_sentence(error, subject)) from error
         finally:
             # Closed, never unlocked: LOCK_UN on any copy would free the lease for all.
             os.close(lease)
-        self._log.started(start.key, pid)
+        # It runs, whether or not its pid can be noted.
+        with contextlib.suppress(OSError):
+            self._log.started(start.key, pid)
         return Process(start=start, pid=pid, since_s=monotonic_s())
 
     def _spawn(self, start: Start, lease: int) -> int:
@@ -123,8 +128,12 @@ class LocalExecutor:
         return self._programs[key]
 
     def ended(self, key: str, status: int) -> None:
-        """Note a wait status in the spawn log, before anything else is done about it."""
-        self._log.ended(key, status)
+        """Note a wait status in the spawn log, before anything else is done about it.
+
+        It is for whoever comes after this pass; the pass itself goes on where the disk is full.
+        """
+        with contextlib.suppress(OSError):
+            self._log.ended(key, status)
 
     def close(self) -> None:
         """Let go of the descriptors."""

@@ -78,9 +78,9 @@ def _plan_cue(tx: Transaction, marker: Marker, plan: Planning, to: Settling) -> 
     if not plan.chosen(cue.id, cue.name):
         plan.later.append(marker)
         return
-    listed = tx.read(paths.fires(cue.id)) if cue.trigger["type"] == "cron" else None
-    fires = listed["fires"] if listed else []
-    ahead = look_ahead(cue, state, fires, to.now)
+    cron = cue.trigger["type"] == "cron"
+    fires = tx.decoded(paths.fires(cue.id), _fires_in) if cron else None
+    ahead = look_ahead(cue, state, fires or [], to.now)
     if ahead.due is None:
         plan.stale.append(marker)
         return
@@ -98,6 +98,10 @@ def _plan_cue(tx: Transaction, marker: Marker, plan: Planning, to: Settling) -> 
         tx.amend(views)
     else:
         tx.stage(Event(type="cue.planned", ids={"cue": cue.id}, set=views))
+
+
+def _fires_in(record: Record) -> list[int]:
+    return [int(at) for at in record["fires"]]
 
 
 def _stands_behind(marker: Marker, cue: Cue, state: CueState) -> bool:

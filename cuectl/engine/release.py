@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 def release_children(tx: Transaction, parent: Execution, now: int) -> None:
     """Stage the release, or the end, of every cue that waits for `parent`."""
     for cue_id in parent.held:
-        record, state = tx.read(paths.cue(cue_id)), tx.read(paths.state(cue_id))
-        if record is None or state is None:
+        child = tx.decoded(paths.cue(cue_id), cue_from_record)
+        child_state = tx.decoded(paths.state(cue_id), state_from_record)
+        if child is None or child_state is None:
             continue
-        child, child_state = cue_from_record(record), state_from_record(state)
         if child_state.status is not CueStatus.HELD:
             continue
         if is_released(child.origin.when or "always", parent):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
 from cuectl.engine.attempt_end import next_attempt
-from cuectl.engine.plan_due import must_queue
+from cuectl.engine.plan_due import NO_HANDLER, must_queue
 from cuectl.engine.settle import RERUNS_MOST, finish, read_cue
 from cuectl.model.errors import Conflict, Refused
 from cuectl.model.execution import Execution, execution_from_record
@@ -46,7 +46,7 @@ def is_remote(execution: Execution) -> bool:
 
 def may_be_claimed(execution: Execution, now: int) -> bool:
     """Tell whether an execution waits for a worker: due, a task, not held by anybody."""
-    waits = execution.status is ExecutionStatus.PENDING or execution.reason == "retry"
+    waits = execution.status is ExecutionStatus.PENDING or execution.reason in ("retry", NO_HANDLER)
     due = execution.due_at is not None and execution.due_at <= now
     return waits and due and execution.target.get("type") == "task"
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
 from cuectl.engine.settle import read_open
-from cuectl.model.errors import Conflict, NotFound, UsageError
+from cuectl.model.errors import Conflict, LockTimeout, NotFound, StateError, UsageError
 from cuectl.model.outcome_file import FILE_BYTES, merge_report
-from cuectl.store import outcome_writer, output, paths
+from cuectl.store import files, outcome_writer, output, paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,13 +55,26 @@ def report_from_handler(runtime: Runtime, report: Report) -> str:
         raise UsageError("not inside a handler: CUE_OUTCOME_FILE is not set", hint=hint)
     data = report.merged(path)
     execution_id = environment.get("CUE_EXECUTION_ID") or ""
-    committed = False
-    if execution_id and runtime.existing_store is not None:
-        with runtime.existing_store.transaction(runtime.now()) as tx:
-            committed = _commit(tx, execution_id, path, data)
-    if not committed:
+    if not (execution_id and _committed(runtime, execution_id, path, data)):
         outcome_writer.write(path, data, durable=True)
+        files.sync_directory(os.path.dirname(os.path.abspath(path)))
     return path
+
+
+def _committed(runtime: Runtime, execution_id: str, path: str, data: bytes) -> bool:
+    """Commit a report; tell whether that could be done.
+
+    A store that is damaged, or whose lock is not free, costs nobody his evidence: the outcome
+    file carries it, made durable with its name.
+    """
+    try:
+        store = runtime.existing_store
+        if store is None:
+            return False
+        with store.transaction(runtime.now()) as tx:
+            return _commit(tx, execution_id, path, data)
+    except (StateError, LockTimeout):
+        return False
 
 
 def _commit(tx: Transaction, execution_id: str, path: str, data: bytes) -> bool:

@@ -235,8 +235,8 @@ def promote_queued(tx: Transaction, cue: Cue, state: CueState, to: Settling) -> 
 
 def is_at_work(tx: Transaction, execution_id: str) -> bool:
     """Tell whether an execution of a cue is more than a pending one further back in line."""
-    record = tx.read(paths.waiting_execution(execution_id))
-    return record is None or record.get("status") != ExecutionStatus.PENDING.value
+    waiting = tx.decoded(paths.waiting_execution(execution_id), execution_from_record)
+    return waiting is None or waiting.status is not ExecutionStatus.PENDING
 
 
 def claimed_by(execution: Execution, pass_id: str, boot: str | None) -> Execution:
