@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from cuectl.api.fields import Object, Text
+from cuectl.api.fields import Text
 from cuectl.api.routes import ROUTES
 from cuectl.api.shapes import ERROR
+from cuectl.api.structures import Object
 
 if TYPE_CHECKING:
     from cuectl.api.routing import Parameter, Route

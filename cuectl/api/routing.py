@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from cuectl.api.errors import Problem, invalid
-from cuectl.api.fields import Field, Invalid, Object
+from cuectl.api.fields import Field, Invalid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from cuectl.api.caller import Call
     from cuectl.api.messages import Request
+    from cuectl.api.structures import Object
 
 Record = dict[str, Any]
 
@@ -83,9 +84,11 @@ def find(routes: tuple[Route, ...], method: str, path: str) -> tuple[Route, Reco
     # Taken apart first, so that an escaped slash is a part of a name.
     words = [unquote(word) for word in path.strip("/").split("/")]
     allowed: list[str] = []
-    for route in routes:
-        found = _matched(route.words, words)
-        if found is None:
+    matching = [(one, found) for one in routes if (found := _matched(one.words, words)) is not None]
+    # A path that is written out is meant, and not the one where anything can stand.
+    least = min((len(found) for _, found in matching), default=0)
+    for route, found in matching:
+        if len(found) > least:
             continue
         if route.method == ("GET" if method == "HEAD" else method):
             return route, found

@@ -24,6 +24,11 @@ Record = dict[str, Any]
 
 NAMES = ("127.0.0.1", "localhost", "[::1]")
 _BODY_METHODS = ("POST", "PATCH", "PUT")
+# One request that goes wrong must not end the others.
+_MISTAKES = (
+    *(OSError, BadView, LookupError, TypeError, ValueError, AttributeError),
+    *(ArithmeticError, RuntimeError),
+)
 
 
 class Service:
@@ -58,7 +63,7 @@ class Service:
             response = _refusal(problem)
         except CuectlError as error:
             response = _refusal(problem_of(error))
-        except (OSError, BadView, KeyError, TypeError, ValueError, RecursionError) as error:
+        except _MISTAKES as error:
             sys.stderr.write(f"cuectl: error: {request.method} {request.path}: {error!r}\n")
             response = _refusal(Problem(500, "internal_error", "cuectl could not do this"))
         return response

@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from cuectl.api.fields import (
-    AnyObject,
-    Anything,
-    Field,
-    Flag,
-    Instant,
-    ListOf,
-    Maybe,
-    Number,
-    Object,
-    Text,
-)
+from cuectl.api.fields import AnyObject, Anything, Field, Flag, Instant, Number, Text
+from cuectl.api.structures import ListOf, Maybe, Object
 
 _MOST = 2**53
 _TEXT = Text()

@@ -27,25 +27,30 @@ class Agenda:
     Attributes:
         next_at, next_name: the earliest time in the future at which something starts, and
             the cue or execution.
+        due_name: the first cue that is due and that no pass has claimed yet.
         overdue: how many cues should have started something more than five minutes ago.
         overdue_since: since when the first of them should have.
     """
 
     next_at: int | None = None
     next_name: str | None = None
+    due_name: str | None = None
     overdue: int = 0
     overdue_since: int | None = None
 
 
 def look_at_agenda(source: ViewSource, home: str, now: int) -> Agenda:
     """Return what the agenda says."""
-    late = [one for one in due_markers(home, now - OVERDUE_MS) if one.kind == "c"]
+    due = [one for one in due_markers(home, now) if one.kind == "c"]
+    late = [one for one in due if one.at <= now - OVERDUE_MS]
     if len(late) <= _CHECKED_MOST:
         late = [one for one in late if _stands(source, one)]
+    first = next((one for one in due[:_LOOK_AHEAD] if _stands(source, one)), None)
     marker = _next_work(home, now)
     return Agenda(
         next_at=marker.at if marker else None,
         next_name=_name(source, marker) if marker else None,
+        due_name=_name(source, first) if first else None,
         overdue=len(late),
         overdue_since=late[0].at if late else None,
     )

@@ -97,12 +97,16 @@ def report_late(runtime: Runtime, execution_id: str, report: Report) -> None:
     One that still runs keeps it for its end.
 
     Raises:
-        NotFound: there is no such execution that is open.
-        Conflict: it waits for something else.
+        NotFound: there is no such execution, or more than one begins so.
+        Conflict: it is over, or waits for something else.
     """
+    from cuectl.engine.executions import find_record
+    from cuectl.store.reading import open_reader
+
     store = runtime.existing_store
     if store is None:
         raise NotFound(f"no execution '{execution_id}'")
+    execution_id = find_record(open_reader(store), execution_id)["id"]
     lines: list[str] = []
     with store.transaction(runtime.now()) as tx:
         execution = read_open(tx, execution_id)

@@ -13,6 +13,7 @@ from cuectl.model.cue import Cue, Origin
 from cuectl.model.draft_policy import check_policy, cleared_policy, new_policy, said_policy
 from cuectl.model.draft_trigger import read_trigger
 from cuectl.model.errors import UsageError
+from cuectl.model.ids import is_cue_id
 from cuectl.model.names import check_name
 
 Record = dict[str, Any]
@@ -76,7 +77,7 @@ def new_cue(draft: CueDraft, *, cue_id: str, now: int, zone: str, origin: Origin
         UsageError: something in the draft is wrong, or there is nothing to run.
     """
     name = draft.name or ""
-    check_name(name, "cue")
+    check_cue_name(name)
     trigger = read_trigger(draft, now=now, zone=zone)
     target = _new_target(draft)
     return Cue(
@@ -94,6 +95,19 @@ def new_cue(draft: CueDraft, *, cue_id: str, now: int, zone: str, origin: Origin
     )
 
 
+def check_cue_name(name: str) -> None:
+    """Check that `name` can name a cue: a name, and not what an id looks like.
+
+    An id is looked for before a name, so such a name would address another cue.
+
+    Raises:
+        UsageError: it can't.
+    """
+    check_name(name, "cue")
+    if is_cue_id(name):
+        raise UsageError(f"cue name '{name}' looks like the id of a cue")
+
+
 def changed_cue(cue: Cue, draft: CueDraft, *, now: int, zone: str) -> Cue:
     """Return `cue` with what a draft says; what it leaves out stays as it is.
 
@@ -101,7 +115,7 @@ def changed_cue(cue: Cue, draft: CueDraft, *, now: int, zone: str) -> Cue:
         UsageError: something in the draft is wrong.
     """
     if draft.name is not None:
-        check_name(draft.name, "cue")
+        check_cue_name(draft.name)
     policy = replace(cue.policy, **(cleared_policy(draft) | said_policy(draft)))
     payload, payload_ref = _changed_payload(cue, draft)
     changed = replace(

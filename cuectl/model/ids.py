@@ -16,16 +16,23 @@ _BASE36: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _VALUE: Final = {letter: value for value, letter in enumerate(_BASE32)}
 _TIME_LETTERS: Final = 10
 _HASH_LETTERS: Final = 14
+_CUE_LETTERS: Final = 12
 
 
 def cue_id(randomness: bytes) -> str:
     """Return `cue_` and 12 letters of [a-z0-9], made of at least 8 random bytes."""
     number = int.from_bytes(randomness, "big")
     letters = []
-    for _ in range(12):
+    for _ in range(_CUE_LETTERS):
         number, digit = divmod(number, 36)
         letters.append(_BASE36[digit])
     return CUE_PREFIX + "".join(letters)
+
+
+def is_cue_id(text: str) -> bool:
+    """Tell whether a text looks like the whole id of a cue."""
+    letters = text.removeprefix(CUE_PREFIX)
+    return letters != text and len(letters) == _CUE_LETTERS and set(letters) <= set(_BASE36)
 
 
 def execution_id(at_ms: int, cue: str, occurrence_key: str) -> str:

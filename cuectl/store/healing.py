@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from cuectl.store.store import Store
 
 FOLDER = "quarantine"
-_OURS_ALONE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +74,6 @@ def _damage(home: str, path: str, expected: Record | None) -> str | None:
     try:
         found = read_view(home, path)
     except BadView as bad:
-        cause = bad.__cause__
-        if isinstance(cause, OSError) and cause.errno in _OURS_ALONE:
-            raise cause from None
         return bad.reason
     return None if found == expected else "not what the journal says"
 

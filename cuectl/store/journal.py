@@ -91,6 +91,9 @@ class Journal:
                 self._cut(tail.torn)
             if not (tail.lines and tail.lines[-1]["type"] == CLOSED):
                 return taken
+            if cut:
+                # What stands in the next segment is lost with the line that leads there.
+                self.sync()
             self._next_segment(str(tail.lines[-1]["detail"]["next"]), make=cut)
 
     def _read_segment(self) -> Tail:
@@ -135,8 +138,6 @@ class Journal:
             path = f"{self.directory}/{self.place.segment}"
             raise Refused(f"'{path}' is not a plain file of ours with one name")
         self._fd, self._identity = fd, (found.st_dev, found.st_ino)
-        if make and found.st_size == 0:
-            files.sync_directory(self.directory)
 
     def _next_segment(self, name: str, *, make: bool) -> None:
         self.start_at(Position(segment=name, size=0, seq=self.place.seq, sum=self.place.sum))
@@ -183,6 +184,9 @@ class Journal:
         if self._fd < 0:
             self._open(make=True)
         before = self.place
+        if before.size == 0:
+            # Whoever made this segment may have died before its name was durable.
+            files.sync_directory(self.directory)
         data, last = encode_group(events, before.seq + 1, before.sum, at)
         try:
             files.write_all(self._fd, data)

@@ -19,7 +19,10 @@ def keep(home: str, data: bytes) -> str:
     if files.read_file(path) != data:
         files.make_directory(os.path.dirname(path))
         files.replace_file(path, data, durable=True)
-        files.sync_directory(home)
+    else:
+        # Whoever wrote it may have died before its name was durable.
+        files.sync_directory(os.path.dirname(path))
+    files.sync_directory(home)
     return digest
 
 

@@ -110,7 +110,12 @@ class Store:
             self._start()
         elif not self.journal.unread():
             return
-        taken = self.journal.take_in(cut=True)
+        try:
+            taken = self.journal.take_in(cut=True)
+        except BaseException:
+            # Some lines may be behind the place already, and nobody has them.
+            self.forget()
+            raise
         for line in taken:
             changed = line.get("set", {})
             self.overlay.update(changed)
@@ -231,18 +236,26 @@ class Transaction:
         self._staged: Views = {}
 
     def read(self, path: str) -> Record | None:
-        """Return the object of a view, with what this change has staged."""
+        """Return the object of a view, with what this change has staged.
+
+        A damaged one is healed from the journal, so that one bad record never stops a pass.
+
+        Raises:
+            BadView: it is damaged, and this process is no pass.
+        """
         if path in self._staged:
             value = self._staged[path]
             return value if isinstance(value, dict) else None
-        return self.store.read(path)
+        try:
+            return self.store.read(path)
+        except BadView as bad:
+            return self.store.heal(bad)
 
     def decoded(self, path: str, decode: Callable[[Record], Decoded]) -> Decoded | None:
         """Return what a view says, None when it is not there.
 
-        A damaged view, or one that is not what was written, is healed from the journal once,
-        so that one bad record never stops a pass. What can't be healed reads as not there,
-        after `heal` has told somebody.
+        A view that is not what was written is healed from the journal once, like one that
+        is damaged. What can't be healed reads as not there, after `heal` has told somebody.
 
         Args:
             path: the view.
@@ -252,8 +265,6 @@ class Transaction:
         try:
             record = self.read(path)
             return decode(record) if record is not None else None
-        except BadView as bad:
-            reason = bad.reason
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             reason = f"not what was written: {error!r}"
         healed = self.store.heal(BadView(path, reason))
@@ -307,9 +318,7 @@ class Transaction:
 
 def _refuse(bad: BadView) -> Record | None:
     """Heal nothing: a command stops at a damaged record instead of going on without it."""
-    raise StateError(
-        f"'{bad.path}' is damaged: {bad.reason}", hint="mend it: cuectl fsck --rebuild"
-    )
+    raise bad
 
 
 def _nobody(_: Views) -> None:

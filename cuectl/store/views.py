@@ -7,11 +7,13 @@ for a rebuild.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 from typing import TYPE_CHECKING
 
+from cuectl.model.errors import StateError
 from cuectl.store import files
 from cuectl.store.lines import Record, Views, encode
 
@@ -32,6 +34,7 @@ FOLDERS = [
     "config",
     "workflows",
 ]
+_OURS_ALONE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR)
 _PATH = re.compile(
     rf"(?:{'|'.join(FOLDERS)})/[A-Za-z0-9_][A-Za-z0-9_.@%+=-]{{0,199}}"
     r"|due/\d{1,9}/\d\d/\d{1,16}\.[a-z]+\.[A-Za-z0-9_.@%+=-]{1,180}",
@@ -39,11 +42,12 @@ _PATH = re.compile(
 )
 
 
-class BadView(Exception):
+class BadView(StateError):
     """A view that is there and is not what was written."""
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
+        hint = "mend it: cuectl fsck --rebuild"
+        super().__init__(f"'{path}' is damaged: {reason}", hint=hint)
         self.path = path
         self.reason = reason
 
@@ -64,10 +68,14 @@ def read_view(home: str, path: str) -> Record | None:
 
     Raises:
         BadView: the file is there and can't be read, or holds no object.
+        OSError: it could not be looked at for reasons that are not its own: no descriptor or
+            memory left.
     """
     try:
         raw = files.read_file(f"{home}/{path}")
     except OSError as error:
+        if error.errno in _OURS_ALONE:
+            raise
         raise BadView(path, error.strerror or "unreadable") from error
     if raw is None:
         return None

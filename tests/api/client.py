@@ -67,7 +67,7 @@ class Client:
         body: Any = None,
         *,
         raw: bytes | None = None,
-        **headers: str,
+        **headers: Any,
     ) -> Reply:
         """Send one request and return its answer."""
         connection = (
@@ -89,13 +89,13 @@ class Client:
         finally:
             connection.close()
 
-    def get(self, target: str, **headers: str) -> Reply:
+    def get(self, target: str, **headers: Any) -> Reply:
         return self.ask("GET", target, **headers)
 
-    def post(self, target: str, body: Any = None, **headers: str) -> Reply:
+    def post(self, target: str, body: Any = None, **headers: Any) -> Reply:
         return self.ask("POST", target, body, **headers)
 
-    def patch(self, target: str, body: Any, **headers: str) -> Reply:
+    def patch(self, target: str, body: Any, **headers: Any) -> Reply:
         return self.ask("PATCH", target, body, **headers)
 
     def delete(self, target: str) -> Reply:

@@ -10,7 +10,7 @@ from tests.api.client import Serve
 if TYPE_CHECKING:
     from tests.builder import Cuectl
 
-PAGE = Path(__file__).resolve().parent.parent.parent / "examples" / "nightly-audit"
+PAGE = Path(__file__).resolve().parent / "page"
 HELPERS = """\
 import builtins
 builtins.run_audit = lambda: [101, 102]
@@ -20,7 +20,7 @@ builtins.check_issues = lambda issues: issues[1:]
 
 def test_the_page_runs_as_it_stands(cuectl: Cuectl) -> None:
     names = ("audit.py", "check_followup.py", "cueapi-worker.yaml")
-    cuectl.files({name: (PAGE / name).read_text() for name in names})
+    cuectl.files({name: (PAGE / f"{name}.txt").read_text() for name in names})
     cuectl.files({"helpers/sitecustomize.py": HELPERS})
     # A proxy that nobody answers at must not matter.
     cuectl.env(

@@ -79,7 +79,7 @@ def run_process(
         (os.POSIX_SPAWN_DUP2, stdout, 1),
     ]
     began = time.perf_counter()
-    pid = os.posix_spawn(argv[0], argv, environment, file_actions=actions)
+    pid = os.posix_spawn(argv[0], list(argv), environment, file_actions=actions)
     _, status, usage = os.wait4(pid, 0)
     wall_s = time.perf_counter() - began
     if os.waitstatus_to_exitcode(status) not in statuses:

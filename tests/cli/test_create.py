@@ -167,6 +167,12 @@ def test_a_terminal_hears_that_nothing_calls_run_due(cuectl: Cuectl) -> None:
     assert "crontab" not in _on_a_terminal(cuectl, "create", "--every", "2h", "--", "true")
 
 
+def test_the_line_for_the_crontab_names_a_home_that_was_moved(cuectl: Cuectl) -> None:
+    elsewhere = str(cuectl.home.parent / "elsewhere")
+    words = ("--home", elsewhere, "create", "--every", "1h", "--", "true")
+    assert f"* * * * * CUECTL_HOME={elsewhere} /" in _on_a_terminal(cuectl, *words)
+
+
 def _on_a_terminal(cuectl: Cuectl, *words: str) -> str:
     ours, theirs = pty.openpty()
     process = cuectl.start(*words, stderr=theirs)
@@ -206,6 +212,7 @@ BAD: list[tuple[tuple[str, ...], str]] = [
     (("--name", ".."), "is a path"),
     (("--name", ""), "has an empty name"),
     (("--name", "x" * 256), "has more than 255 characters"),
+    (("--name", "cue_0123456789ab"), "looks like the id of a cue"),
     (("--timeout", "0"), "'timeout' must be more than nothing"),
     (("--timeout", "-5"), "option '--timeout'"),
     (("--retries", "101"), "option '--retries'"),

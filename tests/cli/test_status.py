@@ -103,6 +103,12 @@ def test_a_scheduler_that_does_not_call_is_found(
     assert codes(look(cuectl.at(now), *words, status=status)) == found
 
 
+def test_what_is_due_and_not_claimed_yet_comes_next(cuectl: Cuectl) -> None:
+    run(cuectl, "create", "--name", "once", "--in", "1m", "--", "true")
+    answer = cuectl.at("2026-11-21T02:02:00Z").run("status")
+    assert answer.stdout.splitlines()[1] == "next       once, due now"
+
+
 def test_nobody_ever_called_and_something_is_overdue(cuectl: Cuectl) -> None:
     run(cuectl, "create", "--name", "backup", "--cron", "0 3 * * *", "--", "true")
     assert codes(look(cuectl)) == [("warning", "scheduler_never")]

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.builder import Cuectl
 from tests.e2e.background import Passes
+from tests.e2e.forking import Forked
 from tests.e2e.observing import StoreState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.builder import Cuectl
 
 IMPATIENT = """\
 #!{python}
@@ -25,6 +25,15 @@ supervise.GRACE_S = 0.4
 from cuectl.entry import main
 sys.exit(main())
 """
+
+
+@pytest.fixture
+def cuectl(request: pytest.FixtureRequest, tmp_path: Path, programs: Path) -> Iterator[Cuectl]:
+    """The program; in a fork where a module says `FORKED`. At the end `fsck` finds nothing."""
+    is_forked = getattr(request.module, "FORKED", False) and hasattr(os, "pidfd_open")
+    program = (Forked if is_forked else Cuectl)(tmp_path, programs)
+    yield program
+    program.check()
 
 
 @pytest.fixture

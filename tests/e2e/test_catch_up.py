@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tests.e2e.background import Passes
     from tests.e2e.observing import Record, StoreState
 
+FORKED = True
+
 
 def create(cuectl: Cuectl, cron: str, *options: str) -> None:
     """Make a cue half an hour after midnight."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.e2e.background import Passes
     from tests.e2e.observing import StoreState
 
-
+FORKED = True
 EITHER = (
     "cuectl chain --name yes --when success -- true;cuectl chain --name no --when failure -- true"
 )

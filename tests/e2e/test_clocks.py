@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from tests.builder import Cuectl
     from tests.e2e.observing import StoreState
 
+FORKED = True
+
 
 def pass_at(cuectl: Cuectl, now: str) -> str:
     answer = cuectl.at(now).run("run-due")

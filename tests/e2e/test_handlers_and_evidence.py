@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tests.builder import Cuectl
     from tests.e2e.observing import StoreState
 
+FORKED = True
 START = "2026-11-21T02:00:00Z"
 
 

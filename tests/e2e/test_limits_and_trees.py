@@ -15,7 +15,6 @@ from tests.e2e.observing import is_gone, processes_with, until
 if TYPE_CHECKING:
     from tests.builder import Cuectl
     from tests.e2e.observing import StoreState
-
 WILL_NOT_GO = "sh -c 'trap \"\" TERM; echo $$ > pid; sleep 600; sleep 600'"
 ESCAPES = {
     "a child": "sh -c 'echo $$ > pid; exec sleep 600' & wait",

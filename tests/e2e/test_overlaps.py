@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tests.e2e.background import Background, Passes
     from tests.e2e.observing import StoreState
 
+FORKED = True
+
 
 def begin(cuectl: Cuectl, passes: Passes, overlap: str, script: str = WAITS) -> Background:
     """Make a cue that is due each minute, and a pass that is busy with it."""

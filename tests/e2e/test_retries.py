@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from tests.builder import Cuectl
     from tests.e2e.observing import StoreState
 
+FORKED = True
 # Succeeds in the attempt that the file `good` names.
 UNTIL = 'echo attempt $CUE_ATTEMPT; test "$CUE_ATTEMPT" = "$(cat good 2>/dev/null)"'
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.builder import Answer, Cuectl
     from tests.e2e.background import Passes
 
+FORKED = True
 EFFECT = "echo $CUE_CUE_NAME >> effects"
 
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from tests.builder import Cuectl
     from tests.e2e.observing import StoreState
 
+FORKED = True
+
 
 def create(cuectl: Cuectl, script: str, *options: str) -> None:
     cuectl.at("2026-11-21T01:00:00Z")
@@ -95,6 +97,19 @@ def test_a_report_may_say_that_it_failed(cuectl: Cuectl, state: StoreState) -> N
     assert state.one()["status"] == "failed"
     assert state.one()["error"] == "rolled back"
     assert state.cue("job")["status"] == "failed"
+
+
+def test_a_report_from_outside_takes_the_start_of_an_id(cuectl: Cuectl, state: StoreState) -> None:
+    create(cuectl, "true", "--outcome-deadline", "10m")
+    pass_at(cuectl, "02:00:00")
+    start = state.one()["id"][:-4]
+    assert cuectl.run("report", "--success", "--execution", start).status == 0
+    assert state.one()["status"] == "succeeded"
+
+
+def test_a_report_on_an_unknown_execution_finds_nothing(cuectl: Cuectl) -> None:
+    create(cuectl, "true")
+    assert cuectl.run("report", "--success", "--execution", "exec_nothing").status == 5
 
 
 def test_a_late_failure_is_tried_again(cuectl: Cuectl, state: StoreState) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.e2e.background import Passes
     from tests.e2e.observing import StoreState
 
+FORKED = True
 ENDS = [
     ("true", (), 0),
     ("exit 7", (), 3),

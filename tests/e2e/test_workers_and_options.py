@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.e2e.background import Passes
     from tests.e2e.observing import StoreState
 
+FORKED = True
+
 
 def fired(cuectl: Cuectl, name: str, script: str, *options: str) -> None:
     """Make a cue and start it."""

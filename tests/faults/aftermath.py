@@ -11,6 +11,7 @@ from .leftovers import await_quiet
 
 if TYPE_CHECKING:
     from .attacks import Attack, Ready
+    from .power import PowerState
     from .runs import Result
     from .scene import Record, Scene
 
@@ -94,3 +95,20 @@ def after_failing_pass(scene: Scene, result: Result) -> list[str]:
     childless = any(may_be_lost(one) for one in scene.executions("chains"))
     problems += rules.ended(scene, DUE if childless else DUE | {"child"}, may_be_lost)
     return problems
+
+
+def after_power_cut(scene: Scene, state: PowerState) -> list[str]:
+    """Only what was claimed for good and was not over by then may be interrupted."""
+    seen = rules.look(scene)
+    open_then = {one["id"] for one in seen.executions if one["status"] not in FINAL}
+    problems = seen.problems
+    if any(run.status == 0 for run in state.finished) and open_then:
+        problems.append(f"the pass was over, and {open_then} are open")
+    problems += rules.heal(scene) + rules.sound(scene)
+
+    def may_be_lost(record: Record) -> bool:
+        return record["status"] == "interrupted" and record["id"] in open_then
+
+    childless = any(may_be_lost(one) for one in scene.executions("chains"))
+    problems += rules.ended(scene, DUE if childless else DUE | {"child"}, may_be_lost)
+    return problems + rules.interrupted_are_told(scene)

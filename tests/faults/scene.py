@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import select
-import subprocess
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ handlers:
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Scene:
     """The places of one sweep, and how to call the program there.
 
@@ -64,12 +64,14 @@ class Scene:
         programs: the directory with `cuectl`.
         warm: runs commands that are not under attack.
         more: variables for all commands.
+        boot: the boot in which `run` runs commands, '' for the real one.
     """
 
     root: Path
     programs: Path
     warm: Warm
     more: Mapping[str, str]
+    boot: str = ""
 
     @property
     def home(self) -> Path:
@@ -95,7 +97,8 @@ class Scene:
 
     def run(self, clock: str, *words: str, **env: str) -> Answer:
         """Run a command."""
-        return self.warm.run(*words, env=self.at(clock) | env, cwd=self.root / "work")
+        where = self.root / "work"
+        return self.warm.run(*words, env=self.at(clock) | env, cwd=where, boot=self.boot)
 
     def must(self, clock: str, *words: str, **env: str) -> Answer:
         """Run a command that has to work."""
@@ -172,16 +175,13 @@ def in_a_handler(scene: Scene, clock: str = "02:01:00") -> dict[str, str]:
     """Let a pass start a handler, end both, and return the environment that it had."""
     handlers(scene)
     scene.must("01:59:00", "create", "--name", "parent", "--task", "sleep", "--in", "1m")
-    argv = [str(scene.programs / "cuectl"), "run-due"]
-    quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     work = scene.root / "work"
-    process = subprocess.Popen(argv, env=scene.at(clock), cwd=work, **quiet)
+    pid = scene.warm.start("run-due", env=scene.at(clock), cwd=work, boot=scene.boot)
     deadline = time.monotonic() + 20.0
     while not (scene.effects() and "SP" in scene.spawn_log().values()):
         assert time.monotonic() < deadline, "the handler was not started"
         select.select([], [], [], 0.01)
-    process.kill()
-    process.wait()
+    os.kill(pid, signal.SIGKILL)
     environment = _environment_of(scene)
     kill_leftovers(scene.root)
     return environment

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _SHOWN = 300
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -43,6 +43,7 @@ class Warm:
     def __init__(self, program: Path) -> None:
         self._program = str(program)
         self._files = tempfile.TemporaryDirectory(prefix="warm-")
+        self._streams = {name: Path(self._files.name) / name for name in ("out", "err")}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.warm_server"],
             cwd=_REPOSITORY,
@@ -62,7 +63,7 @@ class Warm:
         self._files.cleanup()
 
     def run(
-        self, *words: str, env: Mapping[str, str], cwd: Path, ordinary: bool = False
+        self, *words: str, env: Mapping[str, str], cwd: Path, boot: str = "", ordinary: bool = False
     ) -> Answer:
         """Run `cuectl` with the words.
 
@@ -70,25 +71,28 @@ class Warm:
             words: what stands behind the program's name.
             env: the whole environment.
             cwd: the working directory.
+            boot: in another boot than this one.
             ordinary: as a user whom the modes of files concern, even if this one is none.
         """
-        streams = {name: Path(self._files.name) / name for name in ("out", "err")}
-        for path in streams.values():
-            path.write_bytes(b"")
+        status = self._ask(words, env=env, cwd=cwd, boot=boot, ordinary=ordinary, wait=True)
+        texts = [path.read_text("utf-8", "backslashreplace") for path in self._streams.values()]
         argv = (self._program, *words)
-        request = {
-            "argv": argv,
-            "env": dict(env),
-            "cwd": str(cwd),
-            "ordinary": ordinary,
-            **{name: str(path) for name, path in streams.items()},
-        }
+        return Answer(argv=argv, status=status, stdout=texts[0], stderr=texts[1])
+
+    def start(self, *words: str, env: Mapping[str, str], cwd: Path, boot: str = "") -> int:
+        """Start `cuectl` with the words and return the process's number."""
+        return self._ask(words, env=env, cwd=cwd, boot=boot, ordinary=False, wait=False)
+
+    def _ask(self, words: Sequence[str], **more: Any) -> int:
+        streams = {name: str(path) for name, path in self._streams.items()}
+        for path in self._streams.values():
+            path.unlink(missing_ok=True)
+        more["env"], more["cwd"] = dict(more["env"]), str(more["cwd"])
+        request = {"argv": [self._program, *words], **streams, **more}
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        status = int(self._line())
-        texts = [path.read_text("utf-8", "backslashreplace") for path in streams.values()]
-        return Answer(argv=argv, status=status, stdout=texts[0], stderr=texts[1])
+        return int(self._line())
 
     def _line(self) -> str:
         assert self._process.stdout is not None

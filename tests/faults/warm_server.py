@@ -1,8 +1,9 @@
 """Commands without the start of an interpreter: everything is imported once, then forked.
 
 Reads requests, one JSON object a line, runs `cuectl` for each in a child of its own, and answers
-with the child's exit status. `ordinary` takes the privileges of the superuser away first, so that
-the modes of files count whoever runs the tests.
+with the child's exit status, or at once with its number if nobody wants to wait. `ordinary` takes
+the privileges of the superuser away first, so that the modes of files count whoever runs the
+tests; `boot` is the boot in which the command seems to run.
 """
 
 from __future__ import annotations
@@ -34,8 +35,11 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             _become(request)
-        _, status = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        answer = pid
+        if request["wait"]:
+            _, status = os.waitpid(pid, 0)
+            answer = os.waitstatus_to_exitcode(status)
+        print(answer, flush=True)
 
 
 def _become(request: dict[str, Any]) -> None:
@@ -55,6 +59,10 @@ def _become(request: dict[str, Any]) -> None:
         if request["ordinary"]:
             _drop_privileges()
         from cuectl.entry import main as entry
+        from cuectl.store import idle
+
+        if request["boot"]:
+            idle.boot_id = lambda: str(request["boot"])
 
         status = entry(request["argv"][1:])
         sys.stderr.flush()

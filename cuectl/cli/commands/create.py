@@ -79,12 +79,10 @@ def _tell_of_the_scheduler(call: Call) -> None:
 
     if not call.out.stderr.isatty() or scheduler_seen(call.runtime):
         return
-    import shutil
-    import sys
+    from cuectl.engine.scheduler_health import crontab_line
 
-    program = shutil.which(sys.argv[0]) or "cuectl"
     call.out.tell("note: no pass has run in the last five minutes; a line for your crontab:")
-    call.out.tell(f"* * * * * {program} run-due")
+    call.out.tell(crontab_line(call.runtime.home, call.environment))
 
 
 command = Command(

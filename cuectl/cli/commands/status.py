@@ -63,7 +63,9 @@ def _figures(call: Call, report: StatusReport) -> Iterator[Line]:
     last = report.scheduler.last_pass_at
     yield f"last pass  {'never' if last is None else out.when(last, now)}"
     ahead = report.agenda
-    if ahead.next_at is not None:
+    if ahead.due_name is not None:
+        yield f"next       {ahead.due_name}, due now"
+    elif ahead.next_at is not None:
         yield f"next       {ahead.next_name}, {out.when(ahead.next_at, now)}"
     else:
         yield "next       nothing is planned"
