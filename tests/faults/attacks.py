@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .scene import DAY, day_begins, directories, handlers, in_a_handler
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from .scene import Record, Scene
     from .store_rules import Seen
 

@@ -26,4 +26,6 @@ def warm(programs: Path) -> Iterator[Warm]:
 def scene(tmp_path: Path, programs: Path, warm: Warm) -> Scene:
     """The places of one sweep; `tmp_path / "work"` is the directory for it."""
     (tmp_path / "work").mkdir()
-    return Scene(root=(tmp_path / "work").resolve() / "state", programs=programs, warm=warm, more={})
+    return Scene(
+        root=(tmp_path / "work").resolve() / "state", programs=programs, warm=warm, more={}
+    )

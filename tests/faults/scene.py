@@ -10,7 +10,6 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,8 @@ from cuectl.store.segments import read_lines
 from .leftovers import kill_leftovers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from .warm import Answer, Warm
 
 Record = dict[str, Any]

@@ -5,7 +5,6 @@ The default run tries a seeded sample of each sweep; `-m sweep` tries every poin
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +21,8 @@ from .scene import Scene, day_begins
 from .sweeps import Points, sweep
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .runs import Result
 
 REASON = unavailable()

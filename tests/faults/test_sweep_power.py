@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +22,9 @@ from .scene import TINY, Scene, day_begins
 from .sweeps import Points, Step, SweepReport, power_sweep
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
     from .durability import Model
     from .power import PowerState
 
