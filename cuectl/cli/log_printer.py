@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 COLUMNS = ("time", "type", "cue", "execution", "seq")
-_NARROWEST = 18
+_NARROWEST, _WIDEST = 18, 60
 _WORD_WIDTH = 11
 
 
@@ -44,6 +44,12 @@ class LogPrinter:
     def pages(self) -> bool:
         """Whether what is printed goes through a pager."""
         return self.out.for_people and self.out.is_terminal
+
+    def fit(self, lines: Iterable[Record]) -> None:
+        """Make the column of subjects wide enough for all of these lines."""
+        if self.out.for_people:
+            widths = (len(self._subject(line)) for line in lines)
+            self._width = max(self._width, min(max(widths, default=0), _WIDEST))
 
     def print(self, line: Record) -> None:
         """Print a line at once."""
@@ -71,7 +77,7 @@ class LogPrinter:
     def _line(self, line: Record) -> Line:
         word, style, rest = words_of(line, self._clock)
         subject = self._subject(line)
-        self._width = max(self._width, min(len(subject), 60))
+        self._width = max(self._width, min(len(subject), _WIDEST))
         parts: list[Part] = [(self._time(line["at"]), "dim"), f"  {subject:<{self._width}}  "]
         parts.append((word, style) if style else word)
         if rest:

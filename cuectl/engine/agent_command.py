@@ -36,21 +36,23 @@ def turn_command(agent: AgentDefinition, ask: Ask) -> TurnCommand:
 
     A command of one word takes the place of the driver's program, a longer one that of its
     whole command line. `{prompt}`, `{prompt_file}`, `{session_id}`, `{model}` and `{cwd}` in it
-    are replaced.
+    are replaced; in a line for `sh` nothing is, because a prompt is no code.
 
     Raises:
         CuectlError: the prompt can't be an argument.
     """
     driver = driver_of(agent.driver)
-    words = _words(agent, driver, ask)
-    template = " ".join((*words, *agent.args))
-    argv = [_filled(word, ask) for word in (*words, *agent.args)]
+    by = PromptBy(agent.prompt) if agent.prompt else driver.prompt
+    if agent.shell is not None:
+        return _shell_turn(agent, ask, by)
+    words = (*_words(agent, driver, ask), *agent.args)
+    template = " ".join(words)
+    argv = [_filled(word, ask) for word in words]
     if "{prompt}" in template:
         _check_argument(ask.prompt)
         return TurnCommand(argv=tuple(argv), reads_prompt=False)
     if "{prompt_file}" in template:
         return TurnCommand(argv=tuple(argv), reads_prompt=False)
-    by = PromptBy(agent.prompt) if agent.prompt else driver.prompt
     before = driver.prompt_words.get(by, ())
     match by:
         case PromptBy.STDIN:
@@ -62,10 +64,20 @@ def turn_command(agent: AgentDefinition, ask: Ask) -> TurnCommand:
             return TurnCommand(argv=(*argv, *before, ask.prompt_file), reads_prompt=False)
 
 
+def _shell_turn(agent: AgentDefinition, ask: Ask, by: PromptBy) -> TurnCommand:
+    """Return the turn of a command line for `sh`; the prompt is never part of its text."""
+    more = list(agent.args)
+    if by is PromptBy.ARG:
+        _check_argument(ask.prompt)
+        more.append(ask.prompt)
+    elif by is PromptBy.FILE:
+        more.append(ask.prompt_file)
+    line = f'{agent.shell} "$@"' if more else agent.shell
+    argv = (_SHELL, "-c", line or "", agent.name, *more)
+    return TurnCommand(argv=argv, reads_prompt=by is PromptBy.STDIN)
+
+
 def _words(agent: AgentDefinition, driver: Driver, ask: Ask) -> list[str]:
-    if agent.shell is not None:
-        # Arguments and prompt become "$@" of the line.
-        return [_SHELL, "-c", f'{agent.shell} "$@"', agent.name]
     if len(agent.argv) == 1:
         return [agent.argv[0], *driver.arguments(ask)]
     return list(agent.argv) or [driver.program, *driver.arguments(ask)]

@@ -13,6 +13,7 @@ from cuectl.model.outcome import ABSENT, EVIDENCE, Outcome
 from cuectl.model.outcome_file import FILE_BYTES, read_outcome
 from cuectl.model.start import Cause, Ended, Phase
 from cuectl.model.verdict import (
+    EndKind,
     ProcessEnd,
     ReportWait,
     Verdict,
@@ -43,11 +44,17 @@ class Found:
         outcome: masked.
         tail: the end of its output, masked.
         facts: about the local files that its artifacts name.
+        text: the final text of an agent's turn, None when it was none.
+        exit_code: what counts in place of the exit code of an agent's program.
+        problem: why a turn failed, in a line, though its program ended well.
     """
 
     outcome: Outcome = ABSENT
     tail: str = ""
     facts: tuple[ArtifactFact, ...] = ()
+    text: str | None = None
+    exit_code: int | None = None
+    problem: str | None = None
 
 
 def find(home: str, execution: Execution, cwd: str, masker: Masker | None) -> Found:
@@ -123,7 +130,9 @@ def judge_attempt(
     """Return the verdict on an attempt, or on its checker when that is what ended."""
     checking = ended.phase is Phase.CHECK and not execution.cancel
     end = exited(execution.exit_code or 0) if checking else _end(execution, ended, limit_s)
-    return verdict_of(
+    if end.kind is EndKind.EXITED and found.exit_code is not None:
+        end = exited(found.exit_code)
+    verdict = verdict_of(
         end,
         found.outcome,
         mode=VerificationMode(execution.policy.verification),
@@ -133,6 +142,9 @@ def judge_attempt(
         report=report,
         output=found.tail,
     )
+    if found.problem is not None and verdict.status is ExecutionStatus.FAILED:
+        return replace(verdict, reason=f"the agent failed: {found.problem}")
+    return verdict
 
 
 def _end(execution: Execution, ended: Ended, limit_s: float) -> ProcessEnd:
@@ -140,6 +152,8 @@ def _end(execution: Execution, ended: Ended, limit_s: float) -> ProcessEnd:
         return not_started(ended.spawn_error)
     if ended.cause is Cause.TIMEOUT:
         return timed_out(limit_s)
+    if ended.cause is Cause.IDLE and not execution.cancel:
+        return replace(timed_out(limit_s), detail="nothing was printed for its idle limit")
     if ended.cause is not None or execution.cancel:
         return cancelled(execution.cancel or str(ended.cause))
     if ended.lost:

@@ -68,6 +68,13 @@ class InForce:
         """Whoever can be given a prompt, by name."""
         return self.definitions.agents
 
+    def agent(self, name: str) -> AgentDefinition | None:
+        """Return the agent of that name, else of that id; None when nobody is called so."""
+        agents = self.definitions.agents
+        if name in agents:
+            return agents[name]
+        return next((each for each in agents.values() if each.id == name), None)
+
     @property
     def alerts(self) -> Mapping[str, AlertSink]:
         """Where alerts go, by name."""

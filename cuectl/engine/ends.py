@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from cuectl.engine.agent_work import agent_of
 from cuectl.engine.attempt_end import Found, find, judge_attempt, with_reported
 from cuectl.engine.clock import monotonic_s
 from cuectl.engine.handler_start import limit_s, working_directory
@@ -15,6 +16,7 @@ from cuectl.model.verdict import ReportWait
 if TYPE_CHECKING:
     from cuectl.engine.settling import Settling
     from cuectl.engine.surroundings import Context
+    from cuectl.model.definitions import AgentDefinition
     from cuectl.model.execution import Execution
     from cuectl.store.store import Transaction
 
@@ -49,7 +51,23 @@ class Ends:
         """Read what an attempt left behind."""
         context = self._context
         cwd = working_directory(execution, context.in_force, context.home)
-        return End(execution, ended, find(context.home, execution, cwd, context.masker))
+        found = find(context.home, execution, cwd, context.masker)
+        agent = agent_of(execution.target, context.in_force)
+        if agent is not None and ended.spawn_error is None:
+            found = self._with_answer(found, execution, ended, agent)
+        return End(execution, ended, found)
+
+    def _with_answer(
+        self, found: Found, execution: Execution, ended: Ended, agent: AgentDefinition
+    ) -> Found:
+        from cuectl.engine.agent_end import with_answer
+
+        if ended.phase is Phase.CHECK:
+            ended = replace(ended, exit_code=execution.exit_code, cause=None, lost=False)
+        context = self._context
+        return with_answer(
+            found, execution, ended, agent, home=context.home, masker=context.masker
+        )
 
     def add(self, end: End) -> None:
         """Take an end in; the group's delay begins with its first."""

@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cuectl.engine.agent_work import agent_directory, agent_of, turn_limit_s
 from cuectl.engine.own_process import own_command
 from cuectl.model.errors import CuectlError
 from cuectl.model.handler_text import (
@@ -19,7 +20,7 @@ from cuectl.model.handler_text import (
     plain_text,
     shell_command,
 )
-from cuectl.model.instants import to_text
+from cuectl.model.instants import MINUTE, to_text
 from cuectl.model.start import Phase, Start
 from cuectl.model.webhook import LIMIT_S as WEBHOOK_LIMIT_S
 from cuectl.store import paths, payload_files
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cuectl.engine.definitions_in_force import InForce
-    from cuectl.model.definitions import Handler
+    from cuectl.model.definitions import AgentDefinition, Handler
     from cuectl.model.execution import Execution, Record
 
 LARGE_PAYLOAD_BYTES = 100_000
@@ -49,6 +50,7 @@ class Surroundings:
         secrets_of: a name from the environment or from `~/.cue/env`, None when unset.
         worker: name of this worker.
         program_directory: where `cuectl` is, for handlers with a bare PATH.
+        zone: the time zone of dates and times in prompts.
         interface: the variables that lead a handler to the interface of its pass.
     """
 
@@ -59,6 +61,13 @@ class Surroundings:
     program_directory: str
     in_force: InForce
     interface: Callable[[Execution, Mapping[str, str]], dict[str, str]] | None = None
+    zone: str = "UTC"
+
+    def offset_minutes(self, now: int) -> int:
+        """Return how far local time is from UTC at an instant."""
+        from cuectl.model.zones import offset_reader
+
+        return offset_reader(self.zone)(now // MINUTE)
 
 
 def task_of(target: Record, payload: Record) -> str | None:
@@ -83,6 +92,8 @@ def can_run(target: Record, payload: Record, in_force: InForce) -> bool:
         case "task":
             task = task_of(target, payload)
             return task is not None and in_force.handler(task) is not None
+        case "agent":
+            return agent_of(target, in_force) is not None
         case _:
             return False
 
@@ -96,12 +107,18 @@ def limit_s(execution: Execution, in_force: InForce) -> float:
         return handler.timeout_s
     if execution.target.get("type") == "webhook":
         return WEBHOOK_LIMIT_S
+    agent = agent_of(execution.target, in_force)
+    if agent is not None:
+        return turn_limit_s(agent, in_force)
     return in_force.settings.handler_timeout_s
 
 
 def working_directory(execution: Execution, in_force: InForce, home: str) -> str:
     """Return where an execution runs: its own directory, else its handler's."""
     handler = handler_of(execution, in_force)
+    agent = agent_of(execution.target, in_force)
+    if agent is not None:
+        return agent_directory(agent)
     cwd = handler.cwd if handler else execution.target.get("cwd")
     return os.path.expanduser(cwd) if cwd else os.path.dirname(home)
 
@@ -119,7 +136,8 @@ def start_of(execution: Execution, around: Surroundings, now: int) -> Start:
     handler = handler_of(execution, around.in_force)
     suffix = "check.out" if checking else "out"
     try:
-        argv = execution.policy.check if checking else _argv(execution, handler, payload)
+        asked = _argv(execution, handler, payload, around.in_force) if not checking else []
+        argv = execution.policy.check if checking else asked
         own = handler.env if handler else execution.target.get("env", {})
         given = {
             name: environment_value(text, payload, around.lookup) for name, text in own.items()
@@ -127,7 +145,7 @@ def start_of(execution: Execution, around: Surroundings, now: int) -> Start:
     except CuectlError as error:
         raise CannotStart(error.message) from error
     env = _environment(execution, around, payload, now, limit, handler) | given
-    return Start(
+    start = Start(
         execution_id=execution.id,
         attempt=execution.attempt,
         phase=Phase.CHECK if checking else Phase.MAIN,
@@ -137,6 +155,24 @@ def start_of(execution: Execution, around: Surroundings, now: int) -> Start:
         output=paths.run_file(around.home, execution.id, execution.attempt, suffix),
         timeout_s=limit,
     )
+    agent = agent_of(execution.target, around.in_force)
+    return start if agent is None or checking else _turn(start, execution, agent, payload, around, now)
+
+
+def _turn(
+    start: Start,
+    execution: Execution,
+    agent: AgentDefinition,
+    payload: Record,
+    around: Surroundings,
+    now: int,
+) -> Start:
+    from cuectl.engine.agent_start import turn_start
+
+    try:
+        return turn_start(start, execution, agent, payload, around, now)
+    except CuectlError as error:
+        raise CannotStart(error.message) from error
 
 
 def full_payload(execution: Execution, home: str) -> Record:
@@ -149,7 +185,9 @@ def full_payload(execution: Execution, home: str) -> Record:
         raise CannotStart(f"the payload of '{execution.id}' can't be read: {error}") from error
 
 
-def _argv(execution: Execution, handler: Handler | None, payload: Record) -> list[str]:
+def _argv(
+    execution: Execution, handler: Handler | None, payload: Record, in_force: InForce
+) -> list[str]:
     if execution.target.get("type") == "task":
         if handler is None:
             task = task_of(execution.target, execution.payload)
@@ -159,6 +197,11 @@ def _argv(execution: Execution, handler: Handler | None, payload: Record) -> lis
         return argument_list(handler.argv, payload)
     if execution.target.get("type") == "webhook":
         return [*own_command(), "webhook-call"]
+    if execution.target.get("type") == "agent":
+        if agent_of(execution.target, in_force) is None:
+            raise CannotStart(f"no agent '{execution.target.get('agent')}' is defined")
+        # Whoever is asked says how.
+        return []
     if "shell" in execution.target:
         return [_SHELL, "-c", shell_command(execution.target["shell"], payload)]
     return [plain_text(word, payload) for word in execution.target["argv"]]

@@ -60,6 +60,9 @@ def apply_home_file(runtime: Runtime) -> str | None:
         with runtime.store.transaction(runtime.now()) as tx:
             _stage_home(tx, path, runtime)
     except (InvalidFile, Conflict) as error:
+        if isinstance(error.__cause__, OSError):
+            # It may be readable again without having changed.
+            found = idle.UNKNOWN
         with runtime.store.transaction(runtime.now()) as tx:
             return _stage_problem(tx, path, found, error)
     except _Later:
@@ -100,10 +103,12 @@ def _stage_gone(tx: Transaction, path: str, record: Record, runtime: Runtime) ->
         )
 
 
-def _stage_problem(tx: Transaction, path: str, found: str, error: CuectlError) -> str:
+def _stage_problem(tx: Transaction, path: str, found: str, error: CuectlError) -> str | None:
     record = tx.read(HOME_VIEW)
     base = _without_time(record) if record else _nothing_yet(path)
     problem = {"message": error.message, "hint": error.hint}
+    if found == idle.UNKNOWN and base.get("problem") == problem:
+        return None
     stage_record(tx, HOME_VIEW, base | {"identity": found, "problem": problem}, record)
     return f"{error.message} (what was defined before stays in force)"
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cuectl.store.passes import PassFile
 
 LEASE_DESCRIPTOR = 198
+_ERRORS_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
 _DEFAULTED = [
     number
     for name in ("SIGPIPE", "SIGXFSZ", "SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGCHLD")
@@ -89,12 +90,16 @@ class LocalExecutor:
 
     def _spawn(self, start: Start, lease: int) -> int:
         program = self._program(start.argv[0], start.env, start.cwd)
-        actions = [
+        actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
             (os.POSIX_SPAWN_DUP2, self._null, 0),
             (os.POSIX_SPAWN_DUP2, lease, 1),
             (os.POSIX_SPAWN_DUP2, lease, 2),
             (os.POSIX_SPAWN_DUP2, lease, self._lease),
         ]
+        if start.stdin is not None:
+            actions.append((os.POSIX_SPAWN_OPEN, 0, start.stdin, os.O_RDONLY, 0))
+        if start.errors is not None:
+            actions.append((os.POSIX_SPAWN_OPEN, 2, start.errors, _ERRORS_FLAGS, 0o600))
         # posix_spawn has no working directory; the pass has one thread, so it may move.
         os.chdir(start.cwd)
         mask = os.umask(self._umask)

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
+from cuectl.engine.agent_slots import has_place, has_slot, seat
+from cuectl.engine.agent_work import is_for_agent
 from cuectl.engine.agenda_ahead import jitter_of, look_ahead
 from cuectl.engine.alerts import clear_alerts
 from cuectl.engine.cancel import request_cancel
 from cuectl.engine.cue_alerts import alert
 from cuectl.engine.settle import claimed_by, finish, is_at_work, promote_queued, read_cue
+from cuectl.model.agent_queue import QUEUE_FULL
 from cuectl.model.cue import Cue, CueState, CueStatus
 from cuectl.model.execution import Execution, Record, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
@@ -143,6 +146,8 @@ def _start(
         marker: Views = {paths.marker(due_at, "e", execution.id): True}
         tx.stage(claim.waiting_event("pending", waiting, marker))
         return replace(state, running=(*state.running, execution.id))
+    if is_for_agent(cue.target):
+        return _start_turn(tx, cue, state, decision.nominal, to)
     claimed = claim.new_execution(
         cue, decision.nominal, pass_id=plan.pass_id, boot=plan.boot, worker=plan.worker
     )
@@ -150,6 +155,18 @@ def _start(
     to.claimed.append(claimed)
     state = clear_alerts(state, "overlap", "missed")
     return replace(state, running=(*state.running, claimed.id))
+
+
+def _start_turn(
+    tx: Transaction, cue: Cue, state: CueState, nominal: int, to: Settling
+) -> CueState:
+    execution = claim.new_execution(cue, nominal)
+    if not has_place(tx, execution, to):
+        drop = Drop(reason=QUEUE_FULL, first=nominal, last=nominal, count=1, missed=True)
+        return _drop(tx, cue, state, drop, to)
+    seat(tx, execution, to)
+    state = clear_alerts(state, "overlap", "missed")
+    return replace(state, running=(*state.running, execution.id))
 
 
 def _claim(
@@ -195,7 +212,12 @@ def _plan_waiting(tx: Transaction, marker: Marker, plan: Planning, to: Settling)
     if not plan.can_run(execution.target, execution.payload):
         _without_handler(tx, execution, marker, plan, to, gone)
         return
-    if must_queue(tx, execution):
+    if is_for_agent(execution.target):
+        if not has_slot(tx, execution, to):
+            _note_running(tx, execution, gone)
+            seat(tx, execution, to, gone)
+            return
+    elif must_queue(tx, execution):
         _queue_waiting(tx, execution, gone, to)
         return
     _note_running(tx, execution, gone)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim, process_tree
+from cuectl.engine.agent_slots import canonical, promote
+from cuectl.engine.agent_work import is_for_agent
 from cuectl.engine.local_executor import exit_of
 from cuectl.engine.settle import claimed_by, promote_queued, read_cue
 from cuectl.model.execution import Execution, execution_from_record
@@ -67,6 +69,7 @@ def look_at_open(
     left: list[Execution] = []
     queued: list[Execution] = []
     living: dict[str, bool] = {}
+    agents: dict[str, None] = {}
     for name in sorted(tx.names("open")):
         execution = tx.decoded(f"open/{name}", execution_from_record)
         if execution is None:
@@ -87,7 +90,12 @@ def look_at_open(
             _claim_again(tx, execution, to, "reclaimed")
     for execution in queued:
         if room() > 0 and may_claim(execution):
-            _promote(tx, execution, to)
+            if is_for_agent(execution.target):
+                agents.setdefault(canonical(execution.target, to.in_force))
+            else:
+                _promote(tx, execution, to)
+    for agent in agents:
+        promote(tx, agent, to, room())
     return recovery
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
+from cuectl.engine.agent_slots import give_back, serve_next
 from cuectl.engine.attempt_end import Found, next_attempt, with_end
 from cuectl.engine.cue_alerts import judge_streak
 from cuectl.engine.release import release_children
@@ -76,7 +77,7 @@ def settle(
     failure = failure_kind(done)
     again = _next_start(done, failure, to.now) if failure else None
     if again is not None:
-        _wait_for_retry(tx, next_attempt(done, again, "retry"), gone)
+        _wait_for_retry(tx, next_attempt(done, again, "retry"), to, gone)
         return
     finish(tx, done, to, gone)
 
@@ -125,11 +126,13 @@ def _next_start(done: Execution, failure: str, now: int) -> int | None:
     return retry_at(done.policy, done.attempt, failure, now)
 
 
-def _wait_for_retry(tx: Transaction, waiting: Execution, gone: Views) -> None:
+def _wait_for_retry(tx: Transaction, waiting: Execution, to: Settling, gone: Views) -> None:
     marker = paths.marker(waiting.due_at or 0, "r", waiting.id)
     # Its new place may be the one that it leaves.
     left: Views = {k: v for k, v in gone.items() if k != paths.waiting_execution(waiting.id)}
+    left |= give_back(tx, waiting, to)
     tx.stage(claim.waiting_event("waiting", waiting, {**left, marker: True}))
+    serve_next(tx, waiting, to)
 
 
 def _wait_for_report(tx: Transaction, done: Execution, to: Settling) -> None:
@@ -142,7 +145,9 @@ def _wait_for_report(tx: Transaction, done: Execution, to: Settling) -> None:
         state = _without(known[1], done.id)
         state = promote_queued(tx, known[0], state, to)
         views[paths.state(done.cue_id)] = state.to_record()
+    views |= give_back(tx, done, to)
     tx.stage(claim.waiting_event("waiting", waiting, views))
+    serve_next(tx, done, to)
 
 
 def finish(tx: Transaction, done: Execution, to: Settling, views: Views) -> None:
@@ -168,7 +173,8 @@ def finish(tx: Transaction, done: Execution, to: Settling, views: Views) -> None
     if known:
         state = _advanced(tx, known[0], known[1], done, to)
         views = {**views, paths.state(done.cue_id): state.to_record()}
-    tx.stage(claim.settled_event(done, views))
+    tx.stage(claim.settled_event(done, {**views, **give_back(tx, done, to)}))
+    serve_next(tx, done, to)
 
 
 def _note_failure(done: Execution, to: Settling) -> None:

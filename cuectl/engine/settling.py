@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cuectl.engine.definitions_in_force import InForce
     from cuectl.model.execution import Execution
 
 
@@ -21,6 +22,10 @@ class Settling:
         pass_id, boot: of the pass that claims what becomes free; None in a command, which
             leaves that to the next pass.
         masked: hides secrets in a text.
+        in_force: the definitions, for the limits of agents and what listens to events; None
+            leaves both to the next pass.
+        worker: name of the worker whose pass it is.
+        texts: execution to the final text that was found of it.
         sinks_of: where alerts go, from the sinks that a policy names.
         lines: what was raised, for the standard error of the pass.
         claimed: executions that this settling has claimed for the pass.
@@ -34,6 +39,9 @@ class Settling:
     boot: str | None = None
     masked: Callable[[str], str] = str
     sinks_of: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
+    in_force: InForce | None = None
+    worker: str | None = None
+    texts: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     claimed: list[Execution] = field(default_factory=list)
     failed: bool = False

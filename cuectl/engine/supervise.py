@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cuectl.model.execution import Execution
+    from cuectl.model.start import Start
 
 GRACE_S = 10.0
 KILL_S = 5.0
@@ -41,6 +42,8 @@ class Running:
         status: its wait status, while the rest of its tree is being ended.
         tree: its processes when it was asked to end.
         survivors: those that even SIGKILL has not ended.
+        printed: bytes that it had printed when somebody looked last.
+        printed_s: monotonic; when that had become more.
     """
 
     execution: Execution
@@ -53,6 +56,8 @@ class Running:
     tree: process_tree.Tree = field(default_factory=dict)
     survivors: tuple[int, ...] = ()
     pid: int | None = None
+    printed: int = 0
+    printed_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -107,6 +112,7 @@ class Supervisor:
             started_at=self.now(),
             deadline_s=process.since_s + process.start.timeout_s,
             pid=process.pid,
+            printed_s=process.since_s,
         )
 
     def end_orphan(
@@ -187,6 +193,17 @@ class Supervisor:
             if one.process is not None:
                 with contextlib.suppress(OSError):
                     output.free_middle(one.process.start.output)
+                self._end_if_idle(one, one.process.start)
+
+    def _end_if_idle(self, one: Running, start: Start) -> None:
+        if start.idle_timeout_s is None or one.cause is not None:
+            return
+        files = (start.output, start.errors) if start.errors else (start.output,)
+        printed = sum(output.size(path) for path in files)
+        if printed != one.printed:
+            one.printed, one.printed_s = printed, monotonic_s()
+        elif monotonic_s() - one.printed_s >= start.idle_timeout_s:
+            self._terminate(one, Cause.IDLE)
 
     def _terminate(self, one: Running, cause: Cause) -> None:
         one.cause = cause

@@ -51,6 +51,8 @@ class Context:
             pass_id=self.pass_id,
             boot=self.boot,
             masked=self.masker.mask if self.masker else str,
+            in_force=self.in_force,
+            worker=self.worker,
             sinks_of=lambda names: sink_keys(names, self.in_force.alerts),
         )
 
@@ -104,6 +106,7 @@ def surroundings(runtime: Runtime, in_force: InForce, worker: str | None) -> Sur
         worker=worker or os.uname().nodename,
         program_directory=program_directory(),
         in_force=in_force,
+        zone=in_force.settings.timezone or runtime.zone,
     )
 
 

@@ -23,6 +23,7 @@ class Execution:
         scheduled_for: the nominal time of the occurrence.
         triggered_by: `schedule`, `chain`, `fire`, `retry`, `event`, ...
         parent_id, root_id, depth: its place in a chain; a root has itself as root.
+        event: `{"id", "type", "at", "root", "depth"}` of the event that started it.
         reported: the outcome of the current attempt as `report` has committed it.
         due_at: not started before this.
         phase: `check` while the checker decides; None for the attempt's main process.
@@ -53,6 +54,7 @@ class Execution:
     parent_id: str | None = None
     root_id: str
     depth: int = 0
+    event: Record | None = None
     target: Record = field(default_factory=dict)
     policy: Policy = PLAIN
     payload: Record = field(default_factory=dict)

@@ -24,6 +24,7 @@ class Cause(StrEnum):
     TIMEOUT = "timeout"
     CANCEL = "cancel"
     SHUTDOWN = "shutdown"
+    IDLE = "idle"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,9 @@ class Start:
         cwd: absolute.
         output: absolute path of the output file; also its lease.
         timeout_s: wall-clock limit.
+        idle_timeout_s: limit of the time in which nothing is printed.
+        stdin: absolute path of what it reads; nothing when None.
+        errors: absolute path for its standard error; the output file when None.
     """
 
     execution_id: str
@@ -46,6 +50,9 @@ class Start:
     cwd: str
     output: str
     timeout_s: float
+    idle_timeout_s: float | None = None
+    stdin: str | None = None
+    errors: str | None = None
 
     @property
     def key(self) -> str:

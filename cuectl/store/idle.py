@@ -10,6 +10,7 @@ import time
 _NEXT_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LONGEST_LINE = 512
 YOUNG_NS = 2_000_000_000
+UNKNOWN = "?"
 
 
 def is_idle(home: str) -> bool:
@@ -60,11 +61,16 @@ def _holds(home: str, words: list[str]) -> bool:
 
 
 def identity(path: str) -> str:
-    """Return inode, size and time of a file as one word, `-` when it is not there."""
+    """Return inode, size and time of a file as one word, `-` when it is not there.
+
+    `?` for one that can't be looked at: unreadable is not gone.
+    """
     try:
         found = os.stat(path)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return "-"
+    except OSError:
+        return UNKNOWN
     return f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
 
 
@@ -107,5 +113,7 @@ def write_line(home: str, since: int, until: int, segment: str) -> str | None:
     if young or boot == "-":
         return None
     journal = identity(f"{home}/journal/{segment}")
+    if UNKNOWN in (journal, identity(definitions)):
+        return None
     words = ["v1", str(since), str(until), segment, journal, identity(definitions), boot]
     return " ".join([*words, zone_identity(), ".\n"])

@@ -43,18 +43,28 @@ class PassFile:
         self._fd = os.open(unready, flags, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX)
         os.rename(unready, self._path)
+        self._mend = b""
 
     def starting(self, key: str, boot_ns: int) -> None:
         """Note that an attempt is about to be started; `key` is `<execution>.<attempt>`."""
-        files.write_all(self._fd, f"S {key} {boot_ns}\n".encode())
+        self._note(f"S {key} {boot_ns}\n")
 
     def started(self, key: str, pid: int) -> None:
         """Note the pid of an attempt."""
-        files.write_all(self._fd, f"P {key} {pid}\n".encode())
+        self._note(f"P {key} {pid}\n")
 
     def ended(self, key: str, status: int) -> None:
         """Note how an attempt ended, before anything else is done about it."""
-        files.write_all(self._fd, f"X {key} {status}\n".encode())
+        self._note(f"X {key} {status}\n")
+
+    def _note(self, line: str) -> None:
+        try:
+            files.write_all(self._fd, self._mend + line.encode())
+        except OSError:
+            # What there is of the line must not be taken for a whole one, nor spoil the next.
+            self._mend = b"?\n"
+            raise
+        self._mend = b""
 
     def remove(self) -> None:
         """Take the file away: no open execution names this pass any more."""

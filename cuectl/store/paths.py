@@ -64,6 +64,38 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:24]
 
 
+def agent_slots(agent: str) -> str:
+    """Return the view that says who holds the slots of an agent."""
+    return f"queues/agent.{_digest(agent)}.json"
+
+
+def agent_line(agent: str) -> str:
+    """Return how the views of those begin that wait for an agent."""
+    return f"queues/line.{_digest(agent)}."
+
+
+def agent_place(agent: str, number: int, alone: str, execution_id: str) -> str:
+    """Return the view of a place in the line for an agent; they sort by their numbers.
+
+    Args:
+        agent: its name.
+        number: of the place.
+        alone: the cue whose executions never run side by side; empty for none.
+        execution_id: who waits.
+    """
+    return f"{agent_line(agent)}{number:012d}.{alone or '-'}.{execution_id}.json"
+
+
+def event_index(event: str) -> str:
+    """Return the view that says which cues listen to a type of event."""
+    return f"keys/event.{_digest(event)}.json"
+
+
+def fan_in(cue_id: str) -> str:
+    """Return the view of the rounds of a fan-in."""
+    return f"fanin/{cue_id}.json"
+
+
 def marker(at_ms: int, kind: str, identity: str) -> str:
     """Return the view of a place in the agenda.
 

@@ -292,6 +292,10 @@ class Transaction:
         self._events[-1] = replace(last, set={**last.set, **views})
         self._staged.update(views)
 
+    def staged(self, prefix: str) -> list[str]:
+        """Return the paths that this change has staged and that begin so."""
+        return [path for path in self._staged if path.startswith(prefix)]
+
     @property
     def count(self) -> int:
         """How many events are staged."""

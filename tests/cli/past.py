@@ -7,6 +7,8 @@ import shutil
 import tempfile
 from typing import TYPE_CHECKING, Any
 
+from cuectl.model.instants import from_text, to_text
+
 if TYPE_CHECKING:
     from tests.builder import Cuectl
 
@@ -34,6 +36,8 @@ exit 3
 def fire(cuectl: Cuectl, name: str, *words: str) -> str:
     """Start a cue, let a pass run it, and return the execution's id."""
     execution: dict[str, Any] = json.loads(cuectl.run("--json", "fire", name, *words).stdout)
+    # Each call begins at the same instant, and is at its point after some milliseconds more.
+    cuectl.at(to_text(from_text(cuectl.environment["CUECTL_NOW"]) + 2000))
     answer = cuectl.run("run-due")
     assert answer.status == 0, answer
     return str(execution["id"])

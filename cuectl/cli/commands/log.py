@@ -39,6 +39,7 @@ def run(
     count = limit if limit is not None else (None if since else USUAL_COUNT)
     printer = LogPrinter(call, reader)
     lines = newest_lines(history, wanted, count)
+    printer.fit(lines)
     for problem in history.problems:
         call.out.warn(problem, hint="see: cuectl fsck")
     _print(printer, lines, paged=not follow)

@@ -31,6 +31,10 @@ def find_page(name: str) -> Page:
     Raises:
         NotFound: there is none; with the nearest name.
     """
+    written = sources.topics()
+    if name in written:
+        # Under its whole name a topic is meant, also where a group has the short one.
+        return _page(name, written[name], sources.topic(name, written[name]))
     words = name.removesuffix("(1)").removeprefix("cuectl-").removeprefix("cuectl ")
     spaced = words if words in registry.COMMANDS else words.replace("-", " ", 1)
     if words == PROGRAM:
@@ -40,7 +44,6 @@ def find_page(name: str) -> Page:
             return _command(registry.load(candidate))
         if candidate in registry.GROUPS:
             return _group(candidate)
-    written = sources.topics()
     for candidate in (words, f"cuectl-{words}"):
         if candidate in written:
             section = written[candidate]

@@ -188,13 +188,13 @@ def test_a_remembered_view_does_not_hide_a_newer_one(store: Store, other: Store)
             assert store.read(ONE) == {"n": number}
 
 
-def test_the_lines_of_others_are_told(store: Store, other: Store) -> None:
+def test_every_committed_group_is_told(store: Store, other: Store) -> None:
     seen: list[Views] = []
-    store.watch = seen.append
+    store.watch = lambda views: seen.append(dict(views))
     change(store, {ONE: {"n": 1}})
     change(other, {ONE: {"n": 2}}, {TWO: {"n": 3}})
     with store.locked():
-        assert seen == [{ONE: {"n": 2}}, {TWO: {"n": 3}}]
+        assert seen == [{ONE: {"n": 1}}, {ONE: {"n": 2}}, {TWO: {"n": 3}}]
 
 
 def test_the_lock_is_not_waited_for_longer_than_told(store: Store, other: Store) -> None:

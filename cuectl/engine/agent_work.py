@@ -1,0 +1,102 @@
+"""What an execution whose target is an agent needs: who it is, its limits, its prompt."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from cuectl.model.errors import CuectlError
+
+if TYPE_CHECKING:
+    from cuectl.engine.definitions_in_force import InForce
+    from cuectl.model.definitions import AgentDefinition
+    from cuectl.model.execution import Execution
+
+Record = dict[str, Any]
+
+AGENT = "agent"
+
+
+def is_for_agent(target: Record) -> bool:
+    """Tell whether a target is an agent with a prompt."""
+    return target.get("type") == AGENT
+
+
+def agent_name(target: Record) -> str:
+    """Return whom a target names."""
+    return str(target.get("agent") or "")
+
+
+def agent_of(target: Record, in_force: InForce) -> AgentDefinition | None:
+    """Return the agent of a target; None for another kind, or when nobody knows it."""
+    return in_force.agent(agent_name(target)) if is_for_agent(target) else None
+
+
+def turn_limit_s(agent: AgentDefinition, in_force: InForce) -> float:
+    """Return the time limit of one turn."""
+    return in_force.settings.agent_timeout_s if agent.timeout_s is None else agent.timeout_s
+
+
+def agent_directory(agent: AgentDefinition) -> str:
+    """Return where an agent works, absolute."""
+    return os.path.abspath(os.path.expanduser(agent.cwd))
+
+
+def prompt_text(
+    execution: Execution,
+    agent: AgentDefinition,
+    payload: Record,
+    *,
+    now: int,
+    offset_minutes: int,
+    template: str | None = None,
+) -> str:
+    """Return the prompt of an execution, its variables filled in.
+
+    Args:
+        execution: with the target that holds the prompt, or names its file.
+        agent: who gets it.
+        payload: the whole payload.
+        now: the instant at which it is made.
+        offset_minutes: of local time at that instant.
+        template: in place of the target's.
+
+    Raises:
+        CuectlError: the file with the prompt can't be read.
+    """
+    from cuectl.model.event_templates import Occasion, render
+    from cuectl.model.standard_variables import Place
+
+    event = execution.event or {}
+    place = Place(
+        agent=agent.name,
+        agent_id=agent.id or "",
+        driver=agent.driver,
+        directory=agent_directory(agent),
+        now=now,
+        offset_minutes=offset_minutes,
+    )
+    occasion = Occasion(
+        event=event.get("type"),
+        at=event.get("at", execution.scheduled_for),
+        subscription=execution.cue_name,
+        run_id=execution.id,
+        payload=payload,
+        place=place,
+    )
+    return render(_template(execution.target) if template is None else template, occasion)
+
+
+def _template(target: Record) -> str:
+    if target.get("prompt") is not None:
+        return str(target["prompt"])
+    path = target.get("prompt_file")
+    if not path:
+        return ""
+    from cuectl.store.prompt_files import read_prompt_file
+
+    try:
+        return read_prompt_file(path, target.get("prompt_root"))
+    except OSError as error:
+        why = (error.strerror or "unreadable").lower()
+        raise CuectlError(f"the prompt file '{path}' can't be read: {why}") from error
