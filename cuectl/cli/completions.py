@@ -70,11 +70,13 @@ def _cues() -> Found:
     """Names of cues, with their states."""
     reader = _reader()
     ids = [name[:-5] for name in reader.names("cues") if name.count(".") == 1]
+    found = []
     # A list that nobody can read does not have to be complete.
     for cue_id in sorted(ids)[:_MOST]:
         record = reader.read(f"cues/{cue_id}.json") or {}
         state = reader.read(f"cues/{cue_id}.s.json") or {}
-        yield str(record.get("name", cue_id)), str(state.get("status", ""))
+        found.append((str(record.get("name", cue_id)), str(state.get("status", ""))))
+    return iter(sorted(found))
 
 
 def _executions() -> Found:

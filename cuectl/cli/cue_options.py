@@ -69,6 +69,13 @@ WORK_OPTIONS = (
         help="Run the handler of that name; also the 'task' in the payload names it",
     ),
     Option(name="--shell", metavar="COMMAND", help="Run a command line in sh: 'one | two'"),
+    Option(
+        name="--agent",
+        metavar="NAME",
+        convert=not_empty,
+        help="Give an agent the prompt of --prompt; agents: cuectl agents list",
+    ),
+    Option(name="--prompt", metavar="TEXT", help="What the agent is told: text, or @FILE"),
     Option(name="--payload", metavar="JSON", help="What the work is about: JSON, @FILE or -"),
     Option(
         name="--payload-file",
@@ -245,6 +252,22 @@ def _split(option: str, text: str) -> tuple[str, ...]:
     return words
 
 
+def _prompt(text: str | None) -> str | None:
+    """Return the prompt that an option gives, read from its file for `@FILE`."""
+    if text is None or not text.startswith("@"):
+        return text
+    import os
+
+    from cuectl.store.prompt_files import read_prompt_file
+
+    path = text[1:]
+    try:
+        return read_prompt_file(os.path.abspath(path))
+    except OSError as error:
+        why = (error.strerror or "unreadable").lower()
+        raise UsageError(f"option '--prompt': '{path}' can't be read: {why}") from error
+
+
 def draft_of(values: Values, *, cwd: str | None, cleared: frozenset[str]) -> CueDraft:
     """Return the draft that the options give.
 
@@ -278,6 +301,8 @@ def draft_of(values: Values, *, cwd: str | None, cleared: frozenset[str]) -> Cue
         task=values["task"],
         argv=values["argv"],
         shell=values["shell"],
+        agent=values["agent"],
+        prompt=_prompt(values["prompt"]),
         webhook=webhook_of(values) if "url" in values else None,
         cwd=cwd if is_command or given is not None else None,
         env=dict(values["env"]) or None,

@@ -130,9 +130,7 @@ def _start(tx: Transaction, execution: Execution, to: Settling, views: Views) ->
     return pending
 
 
-def _wait(
-    tx: Transaction, execution: Execution, slots: Slots, views: Views, now: int
-) -> Execution:
+def _wait(tx: Transaction, execution: Execution, slots: Slots, views: Views, now: int) -> Execution:
     one = seat_of(execution)
     alone = execution.cue_id if one.alone else ""
     place = paths.agent_place(slots.agent, slots.number, alone, execution.id)

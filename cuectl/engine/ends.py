@@ -65,9 +65,7 @@ class Ends:
         if ended.phase is Phase.CHECK:
             ended = replace(ended, exit_code=execution.exit_code, cause=None, lost=False)
         context = self._context
-        return with_answer(
-            found, execution, ended, agent, home=context.home, masker=context.masker
-        )
+        return with_answer(found, execution, ended, agent, home=context.home, masker=context.masker)
 
     def add(self, end: End) -> None:
         """Take an end in; the group's delay begins with its first."""

@@ -156,7 +156,9 @@ def start_of(execution: Execution, around: Surroundings, now: int) -> Start:
         timeout_s=limit,
     )
     agent = agent_of(execution.target, around.in_force)
-    return start if agent is None or checking else _turn(start, execution, agent, payload, around, now)
+    return (
+        start if agent is None or checking else _turn(start, execution, agent, payload, around, now)
+    )
 
 
 def _turn(

@@ -25,13 +25,23 @@ class HasHandlers(Protocol):
     def handler(self, task: str) -> object | None:
         """Return the handler of a task, None when there is none."""
 
+    def agent(self, name: str) -> object | None:
+        """Return the agent of a name, None when there is none."""
+
 
 class Known:
     """The default time zone and the handlers in force, by name."""
 
-    def __init__(self, timezone: str | None, handlers: dict[str, object]) -> None:
+    def __init__(
+        self, timezone: str | None, handlers: dict[str, object], agents: frozenset[str]
+    ) -> None:
         self.timezone = timezone
         self._handlers = handlers
+        self._agents = agents
+
+    def agent(self, name: str) -> object | None:
+        """Return something for an agent of that name or id, None when there is none."""
+        return name if name in self._agents else None
 
     def handler(self, task: str) -> object | None:
         """Return the handler of a task, None when there is none."""
@@ -49,14 +59,19 @@ def known_definitions(source: ViewSource, home: str) -> Known:
         from cuectl.engine.definitions_in_force import definitions_now
 
         in_force = definitions_now(source, home)
-        return Known(in_force.settings.timezone, dict(in_force.definitions.handlers))
+        ids = (one.id for one in in_force.agents.values() if one.id)
+        known = frozenset(in_force.agents).union(ids)
+        return Known(in_force.settings.timezone, dict(in_force.definitions.handlers), known)
     timezone: str | None = None
     handlers: dict[str, object] = {}
+    agents: set[str] = set()
     for record in records:
         compiled = record["definitions"]
         timezone = compiled.get("settings", {}).get("timezone", timezone)
         handlers |= compiled.get("handlers", {})
-    return Known(timezone, handlers)
+        for name, agent in compiled.get("agents", {}).items():
+            agents |= {name, agent.get("id") or name}
+    return Known(timezone, handlers, frozenset(agents))
 
 
 def own_file_is_new(records: list[Record], home: str) -> bool:
@@ -84,7 +99,12 @@ def config_records(source: ViewSource) -> list[Record]:
 
 
 def knows_task(cue: Cue, known: HasHandlers) -> bool:
-    """Tell whether the task of a cue has a handler here; True for a cue without a task."""
+    """Tell whether the task of a cue has a handler here, or its agent is known.
+
+    True for a cue that has neither.
+    """
+    if cue.target["type"] == "agent":
+        return known.agent(cue.target["agent"]) is not None
     if cue.target["type"] != "task":
         return True
     return known.handler(cue.target["task"]) is not None

@@ -129,7 +129,7 @@ class LocalExecutor:
         path = env.get("PATH", os.defpath)
         key = (name, path)
         if key not in self._programs:
-            self._programs[key] = _look_up(name, path, cwd)
+            self._programs[key] = program_on(name, path, cwd)
         return self._programs[key]
 
     def ended(self, key: str, status: int) -> None:
@@ -168,7 +168,12 @@ def exit_of(status: int) -> tuple[int | None, int | None]:
     return os.waitstatus_to_exitcode(status), None
 
 
-def _look_up(name: str, path: str, cwd: str) -> str:
+def program_on(name: str, path: str, cwd: str) -> str:
+    """Return the program of that name on a PATH.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
     for directory in path.split(os.pathsep):
         candidate = os.path.join(cwd, directory or ".", name)
         if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):

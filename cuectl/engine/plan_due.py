@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
+from cuectl.engine.agenda_ahead import jitter_of, look_ahead
 from cuectl.engine.agent_slots import has_place, has_slot, seat
 from cuectl.engine.agent_work import is_for_agent
-from cuectl.engine.agenda_ahead import jitter_of, look_ahead
 from cuectl.engine.alerts import clear_alerts
 from cuectl.engine.cancel import request_cancel
 from cuectl.engine.cue_alerts import alert
@@ -157,9 +157,7 @@ def _start(
     return replace(state, running=(*state.running, claimed.id))
 
 
-def _start_turn(
-    tx: Transaction, cue: Cue, state: CueState, nominal: int, to: Settling
-) -> CueState:
+def _start_turn(tx: Transaction, cue: Cue, state: CueState, nominal: int, to: Settling) -> CueState:
     execution = claim.new_execution(cue, nominal)
     if not has_place(tx, execution, to):
         drop = Drop(reason=QUEUE_FULL, first=nominal, last=nominal, count=1, missed=True)
@@ -246,11 +244,17 @@ def _without_handler(
     finish(tx, missed, to, gone)
     known = read_cue(tx, execution.cue_id)
     if known:
-        task = execution.payload.get("task") or execution.target.get("task") or "?"
-        message = f"'{execution.cue_name}' found no handler for the task '{task}'"
+        message = f"'{execution.cue_name}' found {_who_is_missing(execution)}"
         state = alert(tx, known[0], known[1], "missed", message, execution.id, to)
         views: Views = {paths.state(execution.cue_id): state.to_record()}
         tx.stage(Event(type="cue.planned", ids={"cue": execution.cue_id}, set=views))
+
+
+def _who_is_missing(execution: Execution) -> str:
+    if is_for_agent(execution.target):
+        return f"no agent '{execution.target.get('agent')}'"
+    task = execution.payload.get("task") or execution.target.get("task") or "?"
+    return f"no handler for the task '{task}'"
 
 
 def must_queue(tx: Transaction, execution: Execution) -> bool:

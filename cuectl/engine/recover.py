@@ -69,7 +69,6 @@ def look_at_open(
     left: list[Execution] = []
     queued: list[Execution] = []
     living: dict[str, bool] = {}
-    agents: dict[str, None] = {}
     for name in sorted(tx.names("open")):
         execution = tx.decoded(f"open/{name}", execution_from_record)
         if execution is None:
@@ -88,15 +87,21 @@ def look_at_open(
     for execution in again:
         if room() > 0 and may_claim(execution):
             _claim_again(tx, execution, to, "reclaimed")
+    _promote_all(tx, [one for one in queued if may_claim(one)], to, room)
+    return recovery
+
+
+def _promote_all(
+    tx: Transaction, queued: list[Execution], to: Settling, room: Callable[[], int]
+) -> None:
+    agents: dict[str, None] = {}
     for execution in queued:
-        if room() > 0 and may_claim(execution):
-            if is_for_agent(execution.target):
-                agents.setdefault(canonical(execution.target, to.in_force))
-            else:
-                _promote(tx, execution, to)
+        if is_for_agent(execution.target):
+            agents.setdefault(canonical(execution.target, to.in_force))
+        elif room() > 0:
+            _promote(tx, execution, to)
     for agent in agents:
         promote(tx, agent, to, room())
-    return recovery
 
 
 def _is_supervised(

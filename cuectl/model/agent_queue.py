@@ -85,9 +85,7 @@ class Slots:
 
     def without(self, execution_id: str) -> Slots:
         """Return the slots without those of an execution."""
-        return replace(
-            self, held=tuple(one for one in self.held if one.execution != execution_id)
-        )
+        return replace(self, held=tuple(one for one in self.held if one.execution != execution_id))
 
 
 class Place(StrEnum):

@@ -36,6 +36,7 @@ class CueDraft:
         task: the name of a handler.
         argv, shell: a command, without a shell or for one.
         webhook: what to call: `url`, `method`, `headers`, `allow_private`.
+        agent, prompt: who is asked, and what.
         cwd: absolute, of a command.
         env: variables of a command.
         policy: fields of `Policy` by name.
@@ -55,6 +56,8 @@ class CueDraft:
     argv: tuple[str, ...] | None = None
     shell: str | None = None
     webhook: Record | None = None
+    agent: str | None = None
+    prompt: str | None = None
     cwd: str | None = None
     env: dict[str, str] | None = None
     policy: Record | None = None
@@ -135,7 +138,7 @@ def name_from_work(draft: CueDraft) -> str:
     """Return a name for a cue that was given none: its task, or the program that it runs."""
     named = draft.task or (draft.payload or {}).get("task")
     words = list(draft.argv or ()) or (draft.shell or "").split()
-    words = words or [(draft.webhook or {}).get("url", "").partition("?")[0]]
+    words = words or [draft.agent or (draft.webhook or {}).get("url", "").partition("?")[0]]
     text = named if isinstance(named, str) and named else (words[0] if words else "")
     last = text.rstrip("/").rpartition("/")[2]
     plain = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in last)
@@ -175,11 +178,16 @@ def _new_target(draft: CueDraft) -> Record:
 
 
 def _changed_target(cue: Cue, draft: CueDraft) -> Record:
-    if all(said is None for said in (draft.task, draft.argv, draft.shell, draft.webhook)):
+    said_kinds = (draft.task, draft.argv, draft.shell, draft.webhook, draft.agent, draft.prompt)
+    if all(said is None for said in said_kinds):
         return _with_surroundings(_task_of_payload(cue, draft), draft)
     if draft.webhook is not None and cue.target["type"] == "webhook":
         # What is not said of the call stays as it was.
         draft = replace(draft, webhook={**cue.target, **draft.webhook})
+    if cue.target["type"] == "agent" and (draft.agent is None) != (draft.prompt is None):
+        # Who is asked, or what, stays as it was.
+        agent, prompt = draft.agent or cue.target["agent"], cue.target.get("prompt", "")
+        draft = replace(draft, agent=agent, prompt=draft.prompt or prompt)
     said = _said_target(draft) or cue.target
     if said["type"] == cue.target["type"] == "command":
         # A new command line keeps the place and the variables of the old one.
@@ -200,9 +208,13 @@ def _task_of_payload(cue: Cue, draft: CueDraft) -> Record:
 def _said_target(draft: CueDraft) -> Record | None:
     """Return the target that a draft names, without its surroundings; None when it names none."""
     task = _task(draft)
-    kinds = [kind for kind in (task, draft.argv, draft.shell, draft.webhook) if kind is not None]
-    if len(kinds) > 1:
-        raise UsageError("a cue runs one thing: a task, a command, a shell line or a webhook")
+    said = (task, draft.argv, draft.shell, draft.webhook, draft.agent)
+    if sum(kind is not None for kind in said) > 1:
+        raise UsageError(
+            "a cue runs one thing: a task, a command, a shell line, an agent or a webhook"
+        )
+    if draft.agent is not None or draft.prompt is not None:
+        return _turn(draft)
     if draft.webhook is not None:
         from cuectl.model.webhook import check_webhook
 
@@ -216,9 +228,23 @@ def _said_target(draft: CueDraft) -> Record | None:
     return None
 
 
+def _turn(draft: CueDraft) -> Record:
+    if draft.agent is None:
+        raise UsageError("a prompt needs an agent", hint="name it: --agent NAME")
+    if draft.prompt is None:
+        raise UsageError(f"the agent '{draft.agent}' has no prompt", hint="give --prompt TEXT")
+    check_name(draft.agent, "agent")
+    from cuectl.model.event_templates import unknown_variables
+
+    for unknown in unknown_variables(draft.prompt):
+        hint = f"did you mean '{{{{{unknown.nearest}}}}}'?" if unknown.nearest else None
+        raise UsageError(f"'{{{{{unknown.name}}}}}' in the prompt is not a variable", hint=hint)
+    return {"type": "agent", "agent": draft.agent, "prompt": draft.prompt}
+
+
 def _task(draft: CueDraft) -> str | None:
     named = (draft.payload or {}).get("task")
-    others = (draft.argv, draft.shell, draft.webhook)
+    others = (draft.argv, draft.shell, draft.webhook, draft.agent)
     is_command = any(one is not None for one in others)
     if named is None or (draft.task is None and is_command):
         task = draft.task

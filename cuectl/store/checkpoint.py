@@ -46,8 +46,11 @@ def checkpoint(store: Store) -> None:
     with store.locked():
         store.flush()
         place = store.journal.place
+    if store.behind:
+        # After a reboot nobody would know that these views are not written.
+        return
     try:
-        _sync_views(store.home)
+        sync_views(store.home)
     except OSError:
         files.remove_file(f"{store.home}/journal/applied")
         raise
@@ -55,7 +58,12 @@ def checkpoint(store: Store) -> None:
     write_applied(f"{store.home}/journal/checkpoint", applied, durable=True)
 
 
-def _sync_views(home: str) -> None:
+def sync_views(home: str) -> None:
+    """Bring all files of the state directory to the disk.
+
+    Raises:
+        OSError: some of them may not be there.
+    """
     if os.uname().sysname == "Linux":
         _sync_file_system(home)
         return

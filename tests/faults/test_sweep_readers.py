@@ -111,8 +111,12 @@ def test_a_reader_sees_one_moment(
         read_view, last = views.read_view, [playback.go_to(reads)]
 
         def read_and_wait(
-            home: str, path: str, swapped_at: str = swapped_at, last: list[int] = last,
-            goes_on: int = goes_on, read_view: object = read_view,
+            home: str,
+            path: str,
+            swapped_at: str = swapped_at,
+            last: list[int] = last,
+            goes_on: int = goes_on,
+            read_view: object = read_view,
         ) -> Record | None:
             try:
                 return read_view(home, path)  # type: ignore[operator,no-any-return]
@@ -130,7 +134,11 @@ def test_a_reader_sees_one_moment(
         for folder in ("cues", "open", "waiting", "keys"):
             names = set(reader.names(folder))
             expected = [
-                {path[len(folder) + 1 :] for path, value in one.items() if value and path.startswith(f"{folder}/")}
+                {
+                    path[len(folder) + 1 :]
+                    for path, value in one.items()
+                    if value and path.startswith(f"{folder}/")
+                }
                 for one in playback.implied[first : last[0] + 1]
             ]
             if names not in expected:

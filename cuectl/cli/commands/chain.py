@@ -35,7 +35,7 @@ def run(call: Call, *, when: str | None, key: str | None, **values: Any) -> int 
 
 
 def _check(values: dict[str, Any], when: str | None) -> None:
-    work = ("argv", "shell", "task", "payload", "payload_file")
+    work = ("argv", "shell", "task", "agent", "payload", "payload_file")
     if all(values[name] is None for name in work):
         hint = "name a handler (--task NAME), or put the command last: -- ./next.sh"
         raise UsageError("expected something to run", hint=hint)
@@ -63,7 +63,9 @@ def _say(call: Call, made: Chained) -> None:
     if not made.is_new:
         out.tell("it was there already; nothing was changed")
     elif not made.known_task:
-        out.warn(f"nobody here knows the task '{cue.target['task']}' yet")
+        from cuectl.cli.commands.create import warn_of_nobody
+
+        warn_of_nobody(call, cue)
 
 
 command = Command(

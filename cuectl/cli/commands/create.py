@@ -16,6 +16,7 @@ from cuectl.model.errors import UsageError
 if TYPE_CHECKING:
     from cuectl.cli.call import Call
     from cuectl.engine.cue_drafts import Drafted
+    from cuectl.model.cue import Cue
 
 
 def run(call: Call, *, transport: str | None, **values: Any) -> int | None:
@@ -39,7 +40,7 @@ def _check_transport(transport: str | None, url: str | None) -> None:
 
 
 def _refuse_nothing(values: dict[str, Any]) -> None:
-    work = ("argv", "shell", "task", "payload", "payload_file", "url")
+    work = ("argv", "shell", "task", "agent", "payload", "payload_file", "url")
     if all(values[name] is None for name in work):
         hint = "name a handler (--task NAME), or put the command last: -- ./backup.sh"
         raise UsageError("expected something to run", hint=hint)
@@ -67,10 +68,19 @@ def report(call: Call, made: Drafted, payload: dict[str, Any] | None) -> None:
         lines.append(next_line(call, cue, made.state, call.runtime.now()))
     out.record(cue_view(cue, made.state, payload if cue.payload_ref else None), lines)
     if not made.known_task:
-        hint = "define it under 'handlers' in ~/.cue/cue.yaml, or start a worker that has it"
-        out.warn(f"nobody here knows the task '{cue.target['task']}' yet", hint=hint)
+        warn_of_nobody(call, cue)
     if made.state.next_at is not None:
         _tell_of_the_scheduler(call)
+
+
+def warn_of_nobody(call: Call, cue: Cue) -> None:
+    """Say that nobody knows the task of a cue, or its agent."""
+    if cue.target["type"] == "agent":
+        hint = "define it under 'agents' in ~/.cue/cue.yaml"
+        call.out.warn(f"nobody here knows the agent '{cue.target['agent']}' yet", hint=hint)
+        return
+    hint = "define it under 'handlers' in ~/.cue/cue.yaml, or start a worker that has it"
+    call.out.warn(f"nobody here knows the task '{cue.target['task']}' yet", hint=hint)
 
 
 def _tell_of_the_scheduler(call: Call) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -224,7 +225,7 @@ def test_each_occurrence_is_decided_once(
         (one.first, one.last) if isinstance(one, Drop) else (one.nominal, one.nominal)
         for one in decisions
     )
-    for (_, last), (first, _) in zip(spans, spans[1:], strict=False):
+    for (_, last), (first, _) in pairwise(spans):
         assert last < first
     assert spans[0][0] == due.first
     assert spans[-1][1] == due.newest[-1]

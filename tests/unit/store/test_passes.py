@@ -97,7 +97,6 @@ def test_lines_that_are_not_whole_say_nothing(home: Path, text: str) -> None:
     assert spawn_log(home) == {"exec_a.1": Spawned(started_ns=5)}
 
 
-@pytest.mark.xfail(strict=True, reason="what follows a line that was cut short is glued to it")
 def test_a_line_after_one_that_was_cut_short_counts(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

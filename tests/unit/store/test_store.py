@@ -52,7 +52,7 @@ def on_disk(home: Path) -> Views:
     found: Views = {}
     for folder in ("cues", "open", "waiting", "keys", "due"):
         for path in (home / folder).rglob("*"):
-            if path.is_file():
+            if path.is_file() and not path.name.endswith("~"):
                 text = path.read_text()
                 found[str(path.relative_to(home))] = json.loads(text) if text else True
     return found
