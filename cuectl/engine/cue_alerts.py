@@ -46,6 +46,7 @@ _CLEARED_BY_SUCCESS = (
     "missed",
     "overlap",
     "no_handler",
+    "queue_full",
 )
 
 

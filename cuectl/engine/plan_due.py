@@ -191,7 +191,9 @@ def _drop(tx: Transaction, cue: Cue, state: CueState, decision: Drop, to: Settli
     if decision.missed:
         count = f"{decision.count} occurrences" if decision.count > 1 else "an occurrence"
         message = f"'{cue.name}' missed {count} ({decision.reason})"
-        return alert(tx, cue, state, "missed", message, execution.id, to)
+        full = is_for_agent(cue.target) and decision.reason == QUEUE_FULL
+        kind = QUEUE_FULL if full else "missed"
+        return alert(tx, cue, state, kind, message, execution.id, to)
     if decision.reason == "overlap" and streak_alerts(state):
         message = f"'{cue.name}' was skipped {state.overlaps} times in a row: still running"
         return alert(tx, cue, state, "overlap", message, execution.id, to)

@@ -124,7 +124,7 @@ def test_a_reader_sees_one_moment(
                 if path == swapped_at:
                     last[0] = playback.go_to(goes_on)
 
-        monkeypatch.setattr(reading.views, "read_view", read_and_wait)
+        monkeypatch.setattr("cuectl.store.views.read_view", read_and_wait)
         for path in [swapped_at, *paths]:
             since = last[0] if path != swapped_at else first
             seen = reader.read(path)

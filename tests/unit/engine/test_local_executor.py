@@ -106,7 +106,8 @@ def test_the_program_is_looked_up_where_the_handler_would(
     [
         (["no-such-program"], {}, "command not found: 'no-such-program'"),
         (["./nothing"], {}, "No such file or directory: './nothing'"),
-        (["."], {}, "ermission denied: '.'"),
+        (["/"], {}, "ermission denied: '/'"),
+        (["."], {}, "command not found: '.'"),
         (["true"], {"cwd": "/no/such/directory"}, "No such file or directory"),
         (["true"], {"env": {"PATH": "/nowhere"}}, "command not found"),
         (["sh", "-c", "x" * 3_000_000], {}, "rgument list too long"),
@@ -187,7 +188,7 @@ def test_the_lease_has_a_number_that_exists(home: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
     log = PassFile(str(home), "1-2-3")
     executor = LocalExecutor(log, 0o022)
-    _, text = run(executor, a_start(home, "sh", "-c", "ls -l /proc/self/fd | grep -c exec_"))
+    _, text = run(executor, a_start(home, "sh", "-c", "ls -l /proc/$$/fd | grep -c exec_"))
     executor.close()
     log.remove()
 

@@ -35,6 +35,7 @@ class Trees:
 
     def __init__(self) -> None:
         self.started: list[subprocess.Popen[bytes]] = []
+        self.known: process_tree.Tree = {}
 
     def start(self, script: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
@@ -57,9 +58,12 @@ def trees() -> Iterator[Trees]:
     found = Trees()
     yield found
     for process in found.started:
-        process_tree.kill(ID, 1, process.pid)
+        tree = process_tree.members(ID, 1, process.pid, found.known)
+        process_tree.kill(ID, 1, process.pid, tree)
         process.kill()
-        process.communicate()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def test_children_are_members(trees: Trees) -> None:
@@ -91,7 +95,7 @@ def test_who_has_emptied_its_environment_is_found_by_its_parent(trees: Trees) ->
 def test_who_was_found_once_is_known_by_its_start_time(trees: Trees) -> None:
     main = trees.start("setsid env -i /bin/sh -c 'echo $$; sleep 600; :' & wait")
     (child,) = trees.pids(main, 1)
-    tree = process_tree.members(ID, 1, main.pid)
+    tree = trees.known = process_tree.members(ID, 1, main.pid)
     main.kill()
     main.wait()
 

@@ -78,7 +78,7 @@ def test_a_failed_sync_takes_applied_away_and_leaves_the_old_checkpoint(
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoint, "_sync_views", fail)
+        patched.setattr(checkpoint, "sync_views", fail)
         with pytest.raises(OSError, match="Input/output"):
             checkpoint.checkpoint(store)
 
@@ -99,7 +99,7 @@ def test_the_lock_is_free_while_views_are_synced(
 
     held: list[bool] = []
     monkeypatch.setattr(
-        checkpoint, "_sync_views", lambda home: held.append(lock.is_held(f"{home}/lock"))
+        checkpoint, "sync_views", lambda home: held.append(lock.is_held(f"{home}/lock"))
     )
     change(store)
     checkpoint.checkpoint(store)
