@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from cuectl.model.instants import to_text
 from cuectl.store import files
 from cuectl.store.base import base_name, write_base
-from cuectl.store.checkpoint import sync_views as sync_views
+from cuectl.store.checkpoint import sync_views
 from cuectl.store.healing import FOLDER
 from cuectl.store.history_blocks import number_of, readable_bytes
 from cuectl.store.lines import SUM_LETTERS, BadLine, Event, decode_line, encode_group

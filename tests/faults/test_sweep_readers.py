@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import fcntl
 import random
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from cuectl.store import reading, views
+from cuectl.store import views
 from cuectl.store.reading import open_reader
 from cuectl.store.segments import read_lines
 from cuectl.store.store import Store
@@ -29,6 +27,8 @@ from .sampling import sample
 from .scene import TINY, Scene, day_begins
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cuectl.store.lines import Record, Views
 
     from .sweeps import Points
