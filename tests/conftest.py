@@ -29,10 +29,8 @@ class ManualClock(Clock):
     """A clock that stands still until a test moves it."""
 
     def __init__(self, at: str = START) -> None:
-        super().__init__(0, is_set=True)
-        object.__setattr__(self, "at_ms", from_text(at))
-
-    at_ms: int
+        self.at_ms = from_text(at)
+        super().__init__(self.at_ms)
 
     def now(self) -> int:
         """Return where the clock was put."""
@@ -40,11 +38,11 @@ class ManualClock(Clock):
 
     def set(self, at: str) -> None:
         """Put the clock to an instant."""
-        object.__setattr__(self, "at_ms", from_text(at))
+        self.at_ms = from_text(at)
 
     def advance(self, seconds: float) -> int:
         """Move the clock and return the instant."""
-        object.__setattr__(self, "at_ms", self.at_ms + round(seconds * 1000))
+        self.at_ms += round(seconds * 1000)
         return self.at_ms
 
     def environment(self) -> dict[str, str]:

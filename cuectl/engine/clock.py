@@ -18,21 +18,37 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Clock:
-    """A wall clock with an offset.
+    """The machine's clock, or one that begins elsewhere.
 
     Attributes:
-        offset_ms: added to the machine's clock.
-        is_set: whether CUECTL_NOW moved it.
+        begins_at: the instant of the first look at it, from where it runs on; None for the
+            machine's own. So what one command makes for now is due for the next command
+            that begins at the same instant.
     """
 
-    offset_ms: int = 0
-    is_set: bool = False
+    begins_at: int | None = None
+    _offset_ms: int | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether CUECTL_NOW moved it."""
+        return self.begins_at is not None
 
     def now(self) -> int:
         """Return the instant, in milliseconds."""
-        return time.time_ns() // 1_000_000 + self.offset_ms
+        real = time.time_ns() // 1_000_000
+        if self._offset_ms is None:
+            self._offset_ms = 0 if self.begins_at is None else self.begins_at - real
+        return real + self._offset_ms
+
+    @property
+    def offset_ms(self) -> int:
+        """How far it is from the machine's clock."""
+        if self._offset_ms is None:
+            self.now()
+        return self._offset_ms or 0
 
     def environment(self) -> dict[str, str]:
         """Return what a process started now needs to see the same time."""
@@ -53,7 +69,7 @@ def clock_from(environment: Mapping[str, str]) -> Clock:
     except ValueError:
         hint = "write it as 2026-11-21T02:00:00Z"
         raise UsageError(f"CUECTL_NOW '{text}' is not an RFC 3339 instant", hint=hint) from None
-    return Clock(offset_ms=start - time.time_ns() // 1_000_000, is_set=True)
+    return Clock(begins_at=start)
 
 
 _BOOT_CLOCK: int = getattr(

@@ -466,6 +466,12 @@ class StoreMachine(RuleBasedStateMachine):
     def start(self) -> None:
         self.stores = [self._new_store(), self._new_store()]
 
+    def _renew(self, *which: int) -> None:
+        """Let processes die, and others come."""
+        for place in which or (0, 1):
+            self.stores[place].journal.close()
+            self.stores[place] = self._new_store()
+
     def _new_store(self) -> Store:
         store = Store(str(self.home), limits=Limits(segment_bytes=900, overlay_paths=12))
         store.boot = f"boot-{self.boot}"
@@ -520,7 +526,7 @@ class StoreMachine(RuleBasedStateMachine):
         change(self.stores[which], *sets, flush=False)
         size = path.stat().st_size
         os.truncate(path, start + int((size - start - 1) * kept))
-        self.stores[which] = self._new_store()
+        self._renew(which)
 
     @rule(which=BOTH, after=st.integers(0, 6), sets=st.lists(SETS, min_size=1, max_size=3))
     def die_in_a_flush(self, which: int, after: int, sets: list[Views]) -> None:
@@ -546,11 +552,11 @@ class StoreMachine(RuleBasedStateMachine):
                     store.flush()
             except Dead:
                 pass
-        self.stores[which] = self._new_store()
+        self._renew(which)
 
     @rule(which=BOTH)
     def die(self, which: int) -> None:
-        self.stores[which] = self._new_store()
+        self._renew(which)
 
     @rule(which=BOTH)
     def flush(self, which: int) -> None:
@@ -569,7 +575,7 @@ class StoreMachine(RuleBasedStateMachine):
         path.unlink(missing_ok=True)
         if content is not None:
             path.write_bytes(content)
-        self.stores = [self._new_store(), self._new_store()]
+        self._renew()
 
     @rule(data=st.data())
     def lose_power(self, data: st.DataObject) -> None:
@@ -589,7 +595,7 @@ class StoreMachine(RuleBasedStateMachine):
                 target.write_bytes(b"")
             elif fate == "old":
                 target.write_text(json.dumps(old))
-        self.stores = [self._new_store(), self._new_store()]
+        self._renew()
 
     @precondition(lambda self: self.blocked is None)
     @rule(path=st.sampled_from(PATHS[:5]))
@@ -625,7 +631,7 @@ class StoreMachine(RuleBasedStateMachine):
                 return
             store.journal.rotate("2026-11-21T02:00:00Z")
             (self.home / "journal" / store.journal.place.segment).unlink()
-        self.stores = [self._new_store(), self._new_store()]
+        self._renew()
 
     @invariant()
     def the_journal_implies_the_model(self) -> None:
@@ -642,6 +648,7 @@ class StoreMachine(RuleBasedStateMachine):
             with fresh.locked():
                 self._reads(fresh.read)
                 fresh.flush()
+            fresh.journal.close()
             expected = {p: v for p, v in self.model.items() if p != self.blocked}
             found = on_disk(copy / "home")
             found = {p: v for p, v in found.items() if not p.endswith("/in the way")}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -65,9 +64,10 @@ def test_a_full_disk_is_told(
     assert [level for level, _ in codes(home_checks.room(Patient(runtime=runtime)))] == [level]
 
 
-@dataclass(frozen=True)
 class Standing(Clock):
-    at: str = ""
+    def __init__(self, at: str) -> None:
+        super().__init__()
+        self.at = at
 
     def now(self) -> int:
         return from_text(self.at)
