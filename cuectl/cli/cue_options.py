@@ -73,7 +73,7 @@ WORK_OPTIONS = (
         name="--agent",
         metavar="NAME",
         convert=not_empty,
-        help="Give an agent the prompt of --prompt",
+        help="Give an agent the prompt of --prompt; agents: cuectl agents list",
     ),
     Option(name="--prompt", metavar="TEXT", help="What the agent is told: text, or @FILE"),
     Option(name="--payload", metavar="JSON", help="What the work is about: JSON, @FILE or -"),

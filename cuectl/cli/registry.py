@@ -64,6 +64,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "apply": ("apply", DEFINE, "Make the cues match a cue.yaml"),
     "validate": ("validate", DEFINE, "Check a cue.yaml without changing anything"),
     "diff": ("diff", DEFINE, "Show what apply would change"),
+    "agents list": ("agents.list", LOOK, "List the agents, and how busy each is"),
+    "agents test": ("agents.test", LOOK, "See whether an agent can be started, and answers"),
     "filters test": (
         "filters.test",
         DEFINE,
@@ -112,6 +114,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 GROUPS: dict[str, tuple[str, str]] = {
     "scheduler": (CARE, "Who calls run-due: install, remove, look"),
     "config": (CARE, "Settings: list them with their origins"),
+    "agents": (LOOK, "List agents, try one"),
     "filters": (DEFINE, "Try filters before they are trusted"),
     "templates": (DEFINE, "Try prompts before they are trusted"),
     "executions": (LOOK, "List executions, show one, print its output"),

@@ -1,0 +1,1 @@
+"""`cuectl agents`: whoever can be given a prompt."""

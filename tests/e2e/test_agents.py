@@ -1,0 +1,188 @@
+"""Agents: prompts in, answers out, limits over all passes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.agent_stubs import define, program
+from tests.e2e.observing import until
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tests.builder import Cuectl
+    from tests.e2e.observing import StoreState
+
+
+def ask(cuectl: Cuectl, name: str, prompt: str = "hello", *options: str) -> None:
+    """Make a cue that asks an agent at two o'clock."""
+    cuectl.at("2026-11-21T01:00:00Z")
+    at = ("--at", "2026-11-21T02:00:00Z")
+    words = ("create", "--name", name, *at, "--agent", "bot", "--prompt", prompt, *options)
+    answer = cuectl.run(*words)
+    assert answer.status == 0, answer
+
+
+def run(cuectl: Cuectl, now: str = "2026-11-21T02:00:00Z") -> None:
+    """Run a pass."""
+    answer = cuectl.at(now).run("run-due")
+    assert answer.status == 0, answer
+
+
+def bot(cuectl: Cuectl, script: str, more: str = "") -> None:
+    """Define the agent `bot` as a script."""
+    path = program(cuectl, "bot", f"#!/bin/sh\n{script}\n")
+    define(cuectl, f"agents:\n  bot: {{driver: command, cmd: ['{path}']{more}}}\n")
+
+
+def test_an_agent_gets_its_prompt_and_its_answer_is_kept(cuectl: Cuectl, state: StoreState) -> None:
+    bot(cuectl, "cat; echo noise >&2; pwd > $HOME/where", f", cwd: {cuectl.work}")
+    ask(cuectl, "ask", "Is {{PROJECT_NAME}} fine? {{CUE_TRIGGER_NAME}}")
+    run(cuectl)
+    record = state.one()
+    assert (record["status"], record["result"]) == ("succeeded", "Is work fine? ask")
+    files = {path.name.removeprefix(record["id"]) for path in cuectl.home.glob("runs/*/*")}
+    assert files == {".out", ".err", ".prompt"}
+    [errors] = cuectl.home.glob("runs/*/*.err")
+    assert errors.read_text() == "noise\n"
+    assert errors.stat().st_mode & 0o777 == 0o600
+    assert (cuectl.user / "where").read_text().strip() == str(cuectl.work)
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "reason"),
+    [
+        ('echo \'{"error": "no money"}\'', "failed", "the agent failed: no money"),
+        ("echo words; exit 3", "failed", "exit status 3"),
+        ("kill -9 $$", "failed", "signal 9"),
+        ("true", "succeeded", None),
+    ],
+)
+def test_a_turn_ends_as_its_answer_and_its_exit_say(
+    cuectl: Cuectl, state: StoreState, script: str, status: str, reason: str | None
+) -> None:
+    bot(cuectl, script)
+    ask(cuectl, "ask")
+    cuectl.at("2026-11-21T02:00:00Z").run("run-due")
+    record = state.one()
+    assert (record["status"], record.get("reason")) == (status, reason)
+
+
+def test_an_error_text_is_a_failure_whatever_the_exit_status(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    result = {"type": "result", "subtype": "success", "is_error": True, "result": "limit reached"}
+    path = program(cuectl, "claude", f"#!/bin/sh\ncat >/dev/null\necho '{json.dumps(result)}'\n")
+    define(cuectl, f"agents: {{bot: {{driver: claude, cmd: ['{path}']}}}}\n")
+    ask(cuectl, "ask")
+    cuectl.at("2026-11-21T02:00:00Z").run("run-due")
+    record = state.one()
+    assert record["status"] == "failed"
+    assert record["reason"] == "the agent failed: limit reached"
+
+
+def test_a_prompt_may_be_as_long_as_it_likes_and_hold_anything(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    bot(cuectl, "wc -c")
+    (cuectl.work / "prompt.txt").write_bytes(b"\x00\xff$(x)`y`" + b"z" * 300_000)
+    ask(cuectl, "ask", "@prompt.txt")
+    run(cuectl)
+    assert state.one()["result"] == str(1 + 3 + 7 + 300_000)
+
+
+def test_an_agent_that_prints_nothing_for_too_long_is_ended(
+    impatient: Cuectl, state: StoreState
+) -> None:
+    bot(impatient, "echo begun; sleep 60", ", idle_timeout: 1s")
+    ask(impatient, "ask")
+    impatient.at("2026-11-21T02:00:00Z").run("run-due")
+    record = state.one()
+    assert record["status"] == "timed_out"
+    assert record["reason"] == "nothing was printed for its idle limit"
+
+
+def test_one_turn_at_a_time_in_order(cuectl: Cuectl, state: StoreState) -> None:
+    bot(cuectl, 'echo "in $CUE_CUE_NAME" >>$HOME/log; sleep 0.05; echo out >>$HOME/log')
+    for number in range(5):
+        ask(cuectl, f"ask-{number}")
+    run(cuectl)
+    assert state.ends() == ["succeeded"] * 5
+    lines = (cuectl.user / "log").read_text().split("\n")[:-1]
+    assert lines[1::2] == ["out"] * 5
+
+
+def test_slots_are_counted_over_all_passes(cuectl: Cuectl, state: StoreState) -> None:
+    script = "cd $HOME; mkdir lock || touch overlap; while [ ! -e go ]; do sleep 0.05; done; "
+    bot(cuectl, script + "rmdir lock")
+    for number in range(3):
+        ask(cuectl, f"ask-{number}")
+    cuectl.at("2026-11-21T02:00:00Z")
+    first, second = cuectl.start("run-due"), cuectl.start("run-due")
+    until(lambda: (cuectl.user / "lock").exists())
+    (cuectl.user / "go").touch()
+    assert [first.wait(30), second.wait(30)] == [0, 0]
+    for process in (first, second):
+        process.communicate()
+    assert state.ends() == ["succeeded"] * 3
+    assert not (cuectl.user / "overlap").exists()
+
+
+def test_a_full_line_drops_the_newest_and_says_so(cuectl: Cuectl, state: StoreState) -> None:
+    bot(cuectl, "cat", ", queue_size: 1")
+    for number in range(4):
+        ask(cuectl, f"ask-{number}")
+    run(cuectl)
+    ends = sorted(state.ends())
+    assert ends == ["missed(queue_full)"] * 2 + ["succeeded"] * 2
+    assert state.alerts() == ["queue_full"] * 2
+
+
+def test_a_slot_is_free_while_its_holder_waits_for_a_retry(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    bot(cuectl, 'test "$CUE_CUE_NAME" != bad')
+    ask(cuectl, "bad", "x", "--retries", "1", "--backoff", "10m")
+    ask(cuectl, "good")
+    cuectl.at("2026-11-21T02:00:00Z").run("run-due")
+    assert sorted(state.ends()) == ["succeeded", "waiting(retry)"]
+
+
+def test_nobody_of_that_name_is_waited_for_and_then_missed(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    cuectl.at("2026-11-21T01:00:00Z")
+    words = ("create", "--name", "x", "--in", "1m", "--agent", "ghost", "--prompt", "hi")
+    answer = cuectl.run(*words)
+    assert "nobody here knows the agent 'ghost' yet" in answer.stderr
+    run(cuectl)
+    assert state.ends() == ["pending(no_handler)"]
+    cuectl.at("2026-11-21T02:16:00Z").run("run-due")
+    assert state.ends() == ["missed(no_handler)"]
+    assert state.alerts() == ["missed"]
+
+
+def test_agents_are_listed_with_their_limits(cuectl: Cuectl) -> None:
+    bot(cuectl, "cat", ", max_concurrent: 2, queue_size: 7")
+    [agent] = cuectl.json("agents", "list")
+    wanted = {"name": "bot", "driver": "command", "max_concurrent": 2, "queue_size": 7}
+    assert agent | wanted | {"running": 0, "waiting": 0} == agent
+
+
+def test_an_agent_is_tried_without_a_trace(cuectl: Cuectl) -> None:
+    bot(cuectl, "cat")
+    checks: list[dict[str, Any]] = cuectl.json("agents", "test", "bot", "--prompt", "hi there")
+    assert [(one["check"], one["ok"]) for one in checks] == [
+        ("directory", True),
+        ("program", True),
+        ("turn", True),
+    ]
+    assert checks[-1]["detail"] == "hi there"
+    bot(cuectl, "exit 4")
+    assert cuectl.run("agents", "test", "bot", "--prompt", "x").status == 4
+    (cuectl.work / "bot").unlink()
+    assert cuectl.run("agents", "test", "bot").status == 4
+    assert cuectl.run("agents", "test", "nobody").status == 5
