@@ -60,6 +60,13 @@ def _numbered(text: str, known: dict[str, str]) -> str:
     return _IDS.sub(number, text)
 
 
+def _check_json(words: tuple[str, ...], out: str, err: str, status: int) -> None:
+    if "--json" in words:
+        from tests.cli.schema_check import check_call
+
+        check_call(words, out, err, status)
+
+
 class Cuectl:
     """The program, with a user, a home directory and a working directory of its own."""
 
@@ -109,6 +116,7 @@ class Cuectl:
         )
         out, err = done.stdout.decode(), done.stderr.decode()
         assert "Traceback" not in err, err
+        _check_json(words, out, err, done.returncode)
         return Answer(words, out, err, done.returncode)
 
     def json(self, *words: str) -> Any:

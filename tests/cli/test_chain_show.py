@@ -35,7 +35,7 @@ def test_a_tree_has_every_execution_below_its_parent(cuectl: Cuectl) -> None:
 
     tree = cuectl.json("chain", "show", ids["audit"])
 
-    assert_fits(tree, "chain")
+    assert_fits(tree, "chain-show")
     name, status, children = shape(tree)
     assert (name, status) == ("audit", "succeeded")
     assert sorted(children) == [
@@ -78,7 +78,7 @@ def test_chained_cues_that_have_not_run_are_shown(cuectl: Cuectl) -> None:
     tree = cuectl.json("chain", "show", first)
     drawn = cuectl.run("chain", "show", first).stdout
 
-    assert_fits(tree, "chain")
+    assert_fits(tree, "chain-show")
     pending = [child for child in tree["children"] if child["cue"]]
     assert [child["cue"]["name"] for child in pending] == ["step-1"]
     assert re.search(r"[├└]─ step-1  active  .*Nov 03:00 UTC \(in .*\)  cue_", drawn), drawn

@@ -218,7 +218,7 @@ def test_output_as_json(cuectl: Cuectl) -> None:
 
     answer = cuectl.json("executions", "output", ids["forgetful"])
 
-    assert_fits(answer, "output")
+    assert_fits(answer, "executions-output")
     assert answer["files"][0]["text"] == "one\ntwo\x1b[31m red\nthree\n"
 
 

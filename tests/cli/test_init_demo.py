@@ -101,7 +101,7 @@ def test_the_steps_of_the_demo_are_what_the_schema_says(cuectl: Cuectl) -> None:
     assert (answer.status, answer.stderr) == (0, "")
     steps = [json.loads(line) for line in answer.stdout.splitlines()]
     for step in steps:
-        assert_fits(step, "demo-step")
+        assert_fits(step, "demo")
     assert {step["status"] for step in steps} == {0}
     assert steps[0]["command"] == ["cuectl", "apply", "cue.yaml"]
     assert {step["command"][1] for step in steps} >= {"create", "run-due", "chain", "log"}

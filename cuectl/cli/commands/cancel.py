@@ -17,6 +17,12 @@ def run(call: Call, *, execution: tuple[str, ...], reason: str | None) -> int | 
     for one in execution:
         line = cancel_one(call.runtime, one, reason or "by hand")
         call.out.say(line)
+    if call.out.json:
+        from cuectl.cli.commands.fire import public
+        from cuectl.engine.executions import get_execution
+
+        after = (get_execution(call.runtime, one) for one in execution)
+        call.out.records([public(call, one) for one in after], ())
     return None
 
 

@@ -27,7 +27,11 @@ def run(call: Call, *, shell: str | None) -> int | None:
         )
     script = found(Root(), {}, "cuectl", COMPLETION_VARIABLE)
     # `source()` would start bash to learn its version; the script needs bash 4.4 at run time.
-    call.out.stdout.write(script.source_template % script.source_vars())
+    text = script.source_template % script.source_vars()
+    if call.out.json:
+        call.out.record({"shell": name, "script": text})
+    else:
+        call.out.stdout.write(text)
     return None
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def run(call: Call, *, topic: tuple[str, ...]) -> int | None:
     """Print the page of a command or topic, or the help of the program."""
-    if not topic:
+    if not topic and not call.out.json:
         from cuectl.cli.help_text import of_program
 
         call.out.document(of_program())
@@ -20,7 +20,16 @@ def run(call: Call, *, topic: tuple[str, ...]) -> int | None:
     from cuectl.cli.manual.pages import find_page
     from cuectl.cli.manual.text import as_text
 
-    call.out.document(as_text(find_page(" ".join(topic))))
+    page = find_page(" ".join(topic) or "cuectl")
+    text = as_text(page)
+    if call.out.json:
+        from cuectl.cli.schemas import schema
+
+        about = schema(page.name.removeprefix("cuectl-"))
+        record = {"name": page.name, "section": page.section, "text": text, "schema": about}
+        call.out.record(record)
+    else:
+        call.out.document(text)
     return None
 
 
@@ -31,6 +40,9 @@ command = Command(
         Prints the manual page of a command, or of a topic such as exit-codes, environment,
         state, handlers or cue.yaml, as `man` would show it. Without a topic, the list of all
         commands.
+
+        With --json the answer for a command holds the JSON Schema of what that command prints
+        under --json.
     """,
     arguments=(
         Argument(

@@ -50,10 +50,14 @@ def run(
         raise UsageError("nothing to report", hint=hint)
     report = Report(success=said, fields=fields)
     if execution is None:
-        path = report_from_handler(call.runtime, report)
+        path: str | None = report_from_handler(call.runtime, report)
         call.out.detail(f"wrote '{path}'")
     else:
         report_late(call.runtime, execution, report)
+        path = None
+    if call.out.json:
+        identity = execution or call.environment.get("CUE_EXECUTION_ID") or None
+        call.out.record({"execution_id": identity, "path": path})
     return None
 
 

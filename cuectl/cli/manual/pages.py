@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuectl.cli import registry
+from cuectl.cli import registry, schemas
 from cuectl.cli.help_text import EVERYWHERE, described, option_names, usage
 from cuectl.cli.manual import sources
 from cuectl.cli.manual.markup import Block, Code, Heading, Paragraph, Term, parse
@@ -60,7 +60,20 @@ def _no_page(name: str) -> NotFound:
     return NotFound(f"there is no manual page '{quoted(name)}'", hint=hint)
 
 
+def _schemas() -> list[Block]:
+    """Return the list of schemas, for the page about them."""
+    found: list[Block] = []
+    for name in registry.COMMANDS:
+        if schemas.has_schema(name):
+            text = f"`{schemas.file_name(name)}`. {schemas.about(name)}"
+            found.append(Term(f"`cuectl {name}`", (text.rstrip(),)))
+    return found
+
+
 def _page(name: str, section: int, blocks: list[Block]) -> Page:
+    if name == "cuectl-json":
+        place = next(i for i, b in enumerate(blocks) if b == Heading(1, "SEE ALSO"))
+        blocks = [*blocks[:place], Heading(1, "SCHEMAS"), *_schemas(), *blocks[place:]]
     return Page(name=name, section=section, blocks=tuple(blocks))
 
 
@@ -119,7 +132,14 @@ def _options(command: Command) -> list[Block]:
         terms.append(Term("`--` *ARGV*...", (f"{command.argv}.",)))
     terms += [_option_term(option_names(o), described(o)) for o in command.options]
     everywhere = "The options of every command (`--home`, `--json`, ...) are in **cuectl**(1)."
-    return [*terms, Paragraph(everywhere)]
+    return [*terms, Paragraph(everywhere + _json_sentence(command.name))]
+
+
+def _json_sentence(name: str) -> str:
+    if not schemas.has_schema(name):
+        return ""
+    file = schemas.file_name(name)
+    return f" What `--json` prints is in the schema `{file}`: **cuectl-json**(7)."
 
 
 def _option_term(names: str, text: str) -> Term:
