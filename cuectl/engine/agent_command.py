@@ -39,24 +39,28 @@ def turn_command(agent: AgentDefinition, ask: Ask) -> TurnCommand:
     are replaced; in a line for `sh` nothing is, because a prompt is no code.
 
     Raises:
-        CuectlError: the prompt can't be an argument.
+        CuectlError: the prompt can't be an argument, or the conversation can't go on.
     """
     driver = driver_of(agent.driver)
     by = PromptBy(agent.prompt) if agent.prompt else driver.prompt
+    more = (*agent.args, *_conversation(agent, driver, ask))
     if agent.shell is not None:
-        return _shell_turn(agent, ask, by)
-    words = (*_words(agent, driver, ask), *agent.args)
-    template = " ".join(words)
-    argv = [_filled(word, ask) for word in words]
-    if "{prompt}" in template:
-        _check_argument(ask.prompt)
-        return TurnCommand(argv=tuple(argv), reads_prompt=False)
-    if "{prompt_file}" in template:
+        return _shell_turn(agent, [_filled(word, ask) for word in more], ask, by)
+    own = len(agent.argv) > 1
+    words = (
+        list(agent.argv) if own else [*(agent.argv or (driver.program,)), *driver.arguments(ask)]
+    )
+    template = "\0".join([*words, *more])
+    argv = [_filled(word, ask) for word in (*words, *more)]
+    if "{prompt}" in template or "{prompt_file}" in template:
+        if "{prompt}" in template:
+            _check_argument(ask.prompt)
         return TurnCommand(argv=tuple(argv), reads_prompt=False)
     before = driver.prompt_words.get(by, ())
     match by:
         case PromptBy.STDIN:
-            return TurnCommand(argv=tuple(argv), reads_prompt=True)
+            # Whoever writes a whole command line also writes what says "from standard input".
+            return TurnCommand(argv=(*argv, *(() if own else before)), reads_prompt=True)
         case PromptBy.ARG:
             _check_argument(ask.prompt)
             return TurnCommand(argv=(*argv, *before, ask.prompt), reads_prompt=False)
@@ -64,9 +68,36 @@ def turn_command(agent: AgentDefinition, ask: Ask) -> TurnCommand:
             return TurnCommand(argv=(*argv, *before, ask.prompt_file), reads_prompt=False)
 
 
-def _shell_turn(agent: AgentDefinition, ask: Ask, by: PromptBy) -> TurnCommand:
+def begins_sessions(agent: AgentDefinition) -> bool:
+    """Tell whether the id of a new conversation of an agent can be chosen beforehand."""
+    if agent.start_args:
+        return any("{session_id}" in word for word in agent.start_args)
+    return (
+        len(agent.argv) <= 1 and agent.shell is None and driver_of(agent.driver).begin is not None
+    )
+
+
+def _conversation(agent: AgentDefinition, driver: Driver, ask: Ask) -> tuple[str, ...]:
+    """Return the words that begin a conversation, or go on with one."""
+    own = len(agent.argv) > 1 or agent.shell is not None
+    if ask.session is not None:
+        if agent.resume_args:
+            return agent.resume_args
+        if driver.resume is not None and not own:
+            return driver.resume(ask.session)
+        if any("{session_id}" in word for word in (*agent.argv, *agent.args)):
+            return ()
+        hint = "say how under 'resume_args', with {session_id}"
+        raise CuectlError(f"agent '{agent.name}' can't go on with a conversation", hint=hint)
+    if agent.start_args:
+        return agent.start_args
+    if ask.new_session is not None and driver.begin is not None and not own:
+        return driver.begin(ask.new_session)
+    return ()
+
+
+def _shell_turn(agent: AgentDefinition, more: list[str], ask: Ask, by: PromptBy) -> TurnCommand:
     """Return the turn of a command line for `sh`; the prompt is never part of its text."""
-    more = list(agent.args)
     if by is PromptBy.ARG:
         _check_argument(ask.prompt)
         more.append(ask.prompt)
@@ -77,18 +108,12 @@ def _shell_turn(agent: AgentDefinition, ask: Ask, by: PromptBy) -> TurnCommand:
     return TurnCommand(argv=argv, reads_prompt=by is PromptBy.STDIN)
 
 
-def _words(agent: AgentDefinition, driver: Driver, ask: Ask) -> list[str]:
-    if len(agent.argv) == 1:
-        return [agent.argv[0], *driver.arguments(ask)]
-    return list(agent.argv) or [driver.program, *driver.arguments(ask)]
-
-
 def _filled(word: str, ask: Ask) -> str:
     if "{" not in word:
         return word
     values = {
         "{prompt_file}": ask.prompt_file,
-        "{session_id}": ask.session or "",
+        "{session_id}": ask.session or ask.new_session or "",
         "{model}": ask.model or "",
         "{cwd}": ask.cwd,
     }

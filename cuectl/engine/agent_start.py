@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cuectl.engine.agent_command import turn_command
-from cuectl.engine.agent_work import agent_directory, prompt_text
-from cuectl.engine.agents import driver_of
-from cuectl.model.handler_text import environment_value
-from cuectl.model.start import Phase
-from cuectl.model.turn import Ask
-from cuectl.store import paths
-from cuectl.store.prompt_files import write_prompt
+from cuectl.engine.agent_work import prompt_text
+from cuectl.engine.turn import Turn, files_of, own_environment, process_of
 
 if TYPE_CHECKING:
     from cuectl.engine.handler_start import Surroundings
@@ -45,30 +38,19 @@ def turn_start(
         CuectlError: the prompt can't be made or given, a variable is unset.
         OSError: the prompt can't be written.
     """
-    home, driver = around.home, driver_of(agent.driver)
-    cwd = agent_directory(agent)
     text = prompt_text(
         execution, agent, payload, now=now, offset_minutes=around.offset_minutes(now)
     )
-    path = paths.run_file(home, execution.id, execution.attempt, f"{_word(start.phase)}prompt")
-    write_prompt(path, text)
-    ask = Ask(prompt=text, prompt_file=path, cwd=cwd, model=agent.model)
-    command = turn_command(agent, ask)
-    own = {
-        name: environment_value(value, payload, around.lookup) for name, value in agent.env.items()
-    }
-    named = {"CUE_AGENT": agent.name, "CUE_PROMPT_FILE": path}
-    errors = paths.run_file(home, execution.id, execution.attempt, f"{_word(start.phase)}err")
-    return replace(
-        start,
-        argv=command.argv,
-        env=start.env | driver.env | named | own,
-        cwd=cwd,
+    turn = Turn(
+        id=execution.id,
+        attempt=execution.attempt,
+        phase=start.phase,
+        agent=agent,
+        prompt=text,
+        files=files_of(around.home, execution.id, execution.attempt, start.phase),
+        timeout_s=start.timeout_s,
         idle_timeout_s=agent.idle_timeout_s,
-        stdin=path if command.reads_prompt else None,
-        errors=errors,
+        env=start.env,
+        own_env=own_environment(agent, payload, around.lookup),
     )
-
-
-def _word(phase: Phase) -> str:
-    return "" if phase is Phase.MAIN else f"{phase}."
+    return process_of(turn)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.agent_command import turn_command
 from cuectl.engine.agent_work import agent_directory, turn_limit_s
 from cuectl.engine.agents import driver_of
 from cuectl.engine.local_executor import program_on
-from cuectl.engine.surroundings import surroundings
+from cuectl.engine.surroundings import masker_of, surroundings
+from cuectl.engine.turn import Turn, files_at, own_environment
+from cuectl.engine.turn_runner import TurnEnd, Turns
 from cuectl.model.errors import CuectlError, NotFound
-from cuectl.model.handler_text import environment_value
-from cuectl.model.turn import Ask, judge_turn
+from cuectl.model.execution_status import ExecutionStatus
+from cuectl.model.turn import Ask
 
 if TYPE_CHECKING:
     from cuectl.engine.definitions_in_force import InForce
+    from cuectl.engine.handler_start import Surroundings
     from cuectl.engine.runtime import Runtime
     from cuectl.model.definitions import AgentDefinition
+    from cuectl.model.masking import Masker
 
 Record = dict[str, Any]
 
@@ -52,8 +56,9 @@ def try_agent(runtime: Runtime, in_force: InForce, name: str, prompt: str | None
     if not os.path.isdir(cwd):
         return [Checked(check="directory", ok=False, detail=f"'{cwd}' is not there")]
     found = [Checked(check="directory", ok=True, detail=cwd)]
+    around = surroundings(runtime, in_force, None)
     try:
-        env = _environment(runtime, in_force, agent)
+        env = _environment(runtime, around, agent)
         ask = Ask(prompt=prompt or "", prompt_file="", cwd=cwd, model=agent.model)
         program = turn_command(agent, ask).argv[0]
     except CuectlError as error:
@@ -66,76 +71,74 @@ def try_agent(runtime: Runtime, in_force: InForce, name: str, prompt: str | None
         detail = f"'{program}' is not on the PATH of a pass: {env['PATH']}"
         return [*found, Checked(check="program", ok=False, detail=detail)]
     found.append(Checked(check="program", ok=True, detail=path))
+    limit_s = turn_limit_s(agent, in_force)
+    masker = masker_of(around, in_force)
+    trial = Trial(runtime=runtime, masker=masker, env=env, limit_s=limit_s)
     if agent.driver != "command" and len(agent.argv) <= 1 and agent.shell is None:
-        found.append(_version(agent, path, env, cwd))
+        found.append(_version(agent, path, trial))
     if prompt is not None:
-        found.append(_turn(agent, prompt, env, cwd, turn_limit_s(agent, in_force)))
+        found.append(_turn(agent, prompt, trial))
     return found
 
 
-def _environment(runtime: Runtime, in_force: InForce, agent: AgentDefinition) -> dict[str, str]:
-    around = surroundings(runtime, in_force, None)
-    own = {name: environment_value(text, {}, around.lookup) for name, text in agent.env.items()}
+def _environment(runtime: Runtime, around: Surroundings, agent: AgentDefinition) -> dict[str, str]:
+    own = own_environment(agent, {}, around.lookup)
     env = {"PATH": os.defpath, **around.environment, "CUECTL_HOME": runtime.home}
     return env | driver_of(agent.driver).env | own
 
 
-def _version(agent: AgentDefinition, path: str, env: dict[str, str], cwd: str) -> Checked:
-    done = _run((path, *driver_of(agent.driver).version), b"", env, cwd, VERSION_LIMIT_S)
-    if isinstance(done, str):
-        return Checked(check="version", ok=False, detail=done)
-    status, out, err = done
-    text = (out or err).decode("utf-8", "replace").strip().partition("\n")[0]
-    return Checked(check="version", ok=status == 0, detail=text or f"exit status {status}")
+def _version(agent: AgentDefinition, path: str, trial: Trial) -> Checked:
+    asked = replace(agent, argv=(path, *driver_of(agent.driver).version), shell=None)
+    plain = replace(asked, driver="command", output="text", args=(), start_args=(), prompt="stdin")
+    end = trial.run(replace(plain, error_pattern=None), "", min(VERSION_LIMIT_S, trial.limit_s))
+    ok = end.status is ExecutionStatus.SUCCEEDED
+    said = end.text.strip() or end.error or ""
+    return Checked(check="version", ok=ok, detail=said.partition("\n")[0] if ok else _why(end))
 
 
-def _turn(
-    agent: AgentDefinition, prompt: str, env: dict[str, str], cwd: str, limit_s: float
-) -> Checked:
-    driver = driver_of(agent.driver)
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(prompt.encode("utf-8", "replace"))
-        file.flush()
-        ask = Ask(prompt=prompt, prompt_file=file.name, cwd=cwd, model=agent.model)
-        try:
-            command = turn_command(agent, ask)
-        except CuectlError as error:
-            return Checked(check="turn", ok=False, detail=error.message)
-        given = prompt.encode("utf-8", "replace") if command.reads_prompt else b""
-        env = {**env, "CUE_AGENT": agent.name, "CUE_PROMPT_FILE": file.name}
-        done = _run(command.argv, given, env, cwd, limit_s)
-    if isinstance(done, str):
-        return Checked(check="turn", ok=False, detail=done)
-    status, out, err = done
-    answer = driver.read(out, err)
-    judged = judge_turn(answer, status, empty_is_error=driver.empty_is_error)
-    ok = judged.error is None and judged.exit_code == 0
-    said = judged.error or answer.text or err.decode("utf-8", "replace").strip()
-    return Checked(check="turn", ok=ok, detail=said or f"exit status {status}")
+def _turn(agent: AgentDefinition, prompt: str, trial: Trial) -> Checked:
+    end = trial.run(agent, prompt, trial.limit_s)
+    ok = end.status is ExecutionStatus.SUCCEEDED
+    return Checked(check="turn", ok=ok, detail=end.text if ok else _why(end))
 
 
-def _run(
-    argv: tuple[str, ...], given: bytes, env: dict[str, str], cwd: str, limit_s: float
-) -> tuple[int, bytes, bytes] | str:
-    import signal
-    import subprocess  # noqa: TID251  (no handler: nothing of it is kept)
+def _why(end: TurnEnd) -> str:
+    reason = end.reason or end.status.value
+    said = (end.error or "").strip()
+    return f"{reason}: {said}" if said and said not in reason else reason
 
-    try:
-        process = subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        return f"'{argv[0]}' can't be started: {getattr(error, 'strerror', None) or error}"
-    try:
-        out, err = process.communicate(given, timeout=limit_s)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        return f"it was ended after {limit_s:g} s"
-    return process.returncode, out, err
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """Where and how an agent is tried."""
+
+    runtime: Runtime
+    masker: Masker | None
+    env: dict[str, str]
+    limit_s: float
+
+    def run(self, agent: AgentDefinition, prompt: str, limit_s: float) -> TurnEnd:
+        """Run one turn of which nothing is kept.
+
+        Raises:
+            CuectlError: a signal has ended it.
+        """
+        # Its processes are found by this, so it must be nobody else's.
+        identity = f"trial_{self.runtime.random(12).hex()}"
+        with (
+            tempfile.TemporaryDirectory(prefix="cuectl-") as folder,
+            Turns(now=self.runtime.now, masker=self.masker) as turns,
+        ):
+            turn = Turn(
+                id=identity,
+                agent=agent,
+                prompt=prompt,
+                files=files_at(os.path.join(folder, "turn.")),
+                timeout_s=limit_s,
+                idle_timeout_s=agent.idle_timeout_s,
+                env=self.env,
+            )
+            end = turns.run(turn)
+            if turns.stopped_by is not None:
+                raise KeyboardInterrupt
+            return end

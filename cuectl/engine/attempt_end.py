@@ -126,12 +126,13 @@ def judge_attempt(
     started_real_ms: int,
     report: ReportWait,
     limit_s: float,
+    idle_s: float | None = None,
 ) -> Verdict:
     """Return the verdict on an attempt, or on its checker when that is what ended."""
     checking = ended.phase is Phase.CHECK and not execution.cancel
-    end = exited(execution.exit_code or 0) if checking else _end(execution, ended, limit_s)
+    end = exited(execution.exit_code or 0) if checking else _end(execution, ended, limit_s, idle_s)
     if end.kind is EndKind.EXITED and found.exit_code is not None:
-        end = exited(found.exit_code)
+        end = exited(1 if found.problem is not None else found.exit_code)
     verdict = verdict_of(
         end,
         found.outcome,
@@ -143,17 +144,21 @@ def judge_attempt(
         output=found.tail,
     )
     if found.problem is not None and verdict.status is ExecutionStatus.FAILED:
-        return replace(verdict, reason=f"the agent failed: {found.problem}")
+        more = ", though the outcome says success" if found.outcome.success else ""
+        return replace(verdict, reason=f"the agent failed: {found.problem}{more}")
     return verdict
 
 
-def _end(execution: Execution, ended: Ended, limit_s: float) -> ProcessEnd:
+def _end(
+    execution: Execution, ended: Ended, limit_s: float, idle_s: float | None = None
+) -> ProcessEnd:
     if ended.spawn_error is not None and not execution.cancel:
         return not_started(ended.spawn_error)
     if ended.cause is Cause.TIMEOUT:
         return timed_out(limit_s)
     if ended.cause is Cause.IDLE and not execution.cancel:
-        return replace(timed_out(limit_s), detail="nothing was printed for its idle limit")
+        detail = f"nothing was printed for {idle_s:g} s" if idle_s else "nothing was printed"
+        return replace(timed_out(limit_s), detail=detail)
     if ended.cause is not None or execution.cancel:
         return cancelled(execution.cancel or str(ended.cause))
     if ended.lost:

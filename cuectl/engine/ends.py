@@ -60,12 +60,13 @@ class Ends:
     def _with_answer(
         self, found: Found, execution: Execution, ended: Ended, agent: AgentDefinition
     ) -> Found:
-        from cuectl.engine.agent_end import with_answer
+        from cuectl.engine.turn import files_of
+        from cuectl.engine.turn_end import with_answer
 
         if ended.phase is Phase.CHECK:
             ended = replace(ended, exit_code=execution.exit_code, cause=None, lost=False)
-        context = self._context
-        return with_answer(found, execution, ended, agent, home=context.home, masker=context.masker)
+        where = files_of(self._context.home, execution.id, execution.attempt)
+        return with_answer(found, where, ended, agent, self._context.masker)
 
     def add(self, end: End) -> None:
         """Take an end in; the group's delay begins with its first."""
@@ -107,6 +108,7 @@ class Ends:
             # A checker only looks: the next pass runs it again.
             return
         found = with_reported(end.found, current, self._context.masker)
+        agent = agent_of(current.target, self._context.in_force)
         verdict = judge_attempt(
             current,
             end.ended,
@@ -114,7 +116,10 @@ class Ends:
             started_real_ms=self._started_real_ms(current, end.ended),
             report=_report_wait(current),
             limit_s=limit_s(current, self._context.in_force),
+            idle_s=agent.idle_timeout_s if agent is not None else None,
         )
+        if found.text is not None:
+            to.texts[current.id] = found.text
         settle(tx, current, end.ended, found, verdict, to)
 
     def _started_real_ms(self, execution: Execution, ended: Ended) -> int:

@@ -12,7 +12,7 @@ import os
 import resource
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cuectl.engine.clock import monotonic_s, since_boot_ns
 from cuectl.model.start import Phase, Start
@@ -20,8 +20,6 @@ from cuectl.store import files, output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from cuectl.store.passes import PassFile
 
 LEASE_DESCRIPTOR = 198
 _ERRORS_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
@@ -41,6 +39,32 @@ class Process:
     since_s: float
 
 
+class SpawnLog(Protocol):
+    """Where starts and ends are noted, for whoever comes after a process that died."""
+
+    def starting(self, key: str, boot_ns: int) -> None:
+        """Note that a process is about to be started."""
+
+    def started(self, key: str, pid: int) -> None:
+        """Note its pid."""
+
+    def ended(self, key: str, status: int) -> None:
+        """Note its wait status."""
+
+
+class NoLog:
+    """Notes nothing: for processes that nobody takes over."""
+
+    def starting(self, key: str, boot_ns: int) -> None:
+        """Note nothing."""
+
+    def started(self, key: str, pid: int) -> None:
+        """Note nothing."""
+
+    def ended(self, key: str, status: int) -> None:
+        """Note nothing."""
+
+
 class SpawnError(Exception):
     """A process could not be started; the message is one short line."""
 
@@ -52,7 +76,7 @@ class LocalExecutor:
         umask: what handlers get; our own files are private whatever it is.
     """
 
-    def __init__(self, log: PassFile, umask: int) -> None:
+    def __init__(self, log: SpawnLog, umask: int) -> None:
         self._log = log
         self._umask = umask
         self._programs: dict[tuple[str, str], str] = {}

@@ -79,6 +79,12 @@ class AgentDefinition:
         id: what another system calls it; found under this as under its name.
         argv, shell: the command, for the driver `command` or in place of the driver's own.
         args: added to the driver's arguments.
+        start_args, resume_args: added when a conversation begins, and when one goes on.
+        output: how the output is read: the name of a driver, `text` or `json`; None leaves it
+            to the driver.
+        ok_exit: exit codes that are no failure.
+        empty_is_error: an empty answer is a failure; None leaves it to the driver.
+        error_pattern: a regular expression; an answer in which it is found is an error.
         prompt: how the prompt gets in: `stdin`, `arg` or `file`; None leaves it to the driver.
         max_concurrent, queue_size, timeout_s: None means the setting's.
     """
@@ -89,6 +95,12 @@ class AgentDefinition:
     argv: tuple[str, ...] = ()
     shell: str | None = None
     args: tuple[str, ...] = ()
+    start_args: tuple[str, ...] = ()
+    resume_args: tuple[str, ...] = ()
+    output: str | None = None
+    ok_exit: tuple[int, ...] = (0,)
+    empty_is_error: bool | None = None
+    error_pattern: str | None = None
     cwd: str
     model: str | None = None
     env: dict[str, str] = field(default_factory=dict)

@@ -29,6 +29,7 @@ class Ask:
     Attributes:
         prompt_file: absolute path of a file that holds the prompt.
         session: the conversation to go on with, None for a new one.
+        new_session: the id of a new one, for programs that let others choose it.
     """
 
     prompt: str
@@ -36,6 +37,7 @@ class Ask:
     cwd: str
     model: str | None = None
     session: str | None = None
+    new_session: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ class Judged:
     """What a turn whose process has ended by itself comes to.
 
     Attributes:
-        exit_code: 0 when the turn worked, whatever the program said with its own.
+        exit_code: 0 when its program's exit is no failure.
         error: why it did not work, where that is more than the exit code.
     """
 
@@ -80,13 +82,25 @@ class Judged:
     error: str | None = None
 
 
-def judge_turn(answer: Answer, exit_code: int, *, empty_is_error: bool) -> Judged:
+def judge_turn(
+    answer: Answer,
+    exit_code: int,
+    *,
+    empty_is_error: bool,
+    ok_exits: tuple[int, ...] = (0,),
+) -> Judged:
     """Return what a turn comes to."""
     if answer.error is not None:
         return Judged(exit_code=exit_code, error=answer.error)
-    if exit_code != 0 and not answer.complete:
-        return Judged(exit_code=exit_code)
+    if exit_code not in ok_exits and not answer.complete:
+        return Judged(exit_code=exit_code or 1, error=None if exit_code else "exit status 0")
     if empty_is_error and not answer.text.strip():
         denied = f"; it was denied: {', '.join(answer.denied)}" if answer.denied else ""
         return Judged(exit_code=0, error=f"the answer is empty{denied}")
     return Judged(exit_code=0)
+
+
+def first_line(error: str) -> str:
+    """Return the first line of an error that says something, cut to a length for reasons."""
+    line = next((each.strip() for each in error.splitlines() if each.strip()), "error")
+    return line if len(line) <= 300 else f"{line[:299]}…"

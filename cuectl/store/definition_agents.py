@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cuectl.model.definitions import AgentDefinition, QueueDefinition
 from cuectl.store.definition_commands import read_command, read_directory, read_env
 from cuectl.store.definition_fields import Fields
-from cuectl.store.yaml_nodes import shown
+from cuectl.store.yaml_nodes import Kind, shown
 
 if TYPE_CHECKING:
     from cuectl.store.definition_problems import Findings
@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 DRIVERS = ("claude", "codex", "gemini", "opencode", "aider", "command")
 PROMPTS = ("stdin", "arg", "file")
+OUTPUTS = ("text", "json", *DRIVERS[:-1])
 
 _AGENT_KEYS = (
-    *("driver", "id", "cmd", "shell", "args", "cwd", "model", "env", "prompt"),
+    *("driver", "id", "cmd", "shell", "args", "start_args", "resume_args", "cwd", "model"),
+    *("env", "prompt", "output", "ok_exit", "empty_is_error", "error_pattern"),
     *("timeout", "idle_timeout", "max_concurrent", "queue_size"),
 )
+_WITHOUT_PROMPT_FILE = ("claude", "codex", "gemini", "opencode")
+_MOST_EXIT = 255
 _QUEUE_KEYS = ("agent", "max_parallel", "timeout", "retries")
 
 
@@ -38,22 +42,66 @@ def read_agent(name: str, node: Node, directory: str, findings: Findings) -> Age
         driver = "command"
     if driver == "command" and not has_command and fields.given(("driver",)):
         findings.error(node, f"{what} has the driver 'command' and no 'cmd'")
+    prompt = fields.choice("prompt", PROMPTS)
+    if prompt == "file" and driver in _WITHOUT_PROMPT_FILE and len(argv) < 2 and shell is None:
+        hint = "write: prompt: stdin"
+        fields.fail("prompt", f"is 'file', which '{driver}' has no option for", hint=hint)
     return AgentDefinition(
         name=name,
         driver=driver or "command",
         id=fields.text("id"),
         argv=argv,
         shell=shell,
-        args=fields.texts("args", empty=True, blank=True, scalars=True) or (),
+        args=_arguments(fields, "args"),
+        start_args=_arguments(fields, "start_args"),
+        resume_args=_arguments(fields, "resume_args"),
+        output=fields.choice("output", OUTPUTS),
+        ok_exit=_exit_codes(fields),
+        empty_is_error=_yes_or_no(fields, "empty_is_error"),
+        error_pattern=_pattern(fields, "error_pattern"),
         cwd=read_directory(fields, directory),
         model=fields.text("model"),
         env=read_env(fields),
-        prompt=fields.choice("prompt", PROMPTS),
+        prompt=prompt,
         timeout_s=fields.seconds("timeout", bare_unit="s"),
         idle_timeout_s=fields.seconds("idle_timeout", bare_unit="s"),
         max_concurrent=fields.whole("max_concurrent", least=1, most=100),
         queue_size=fields.whole("queue_size", least=0, most=10_000),
     )
+
+
+def _arguments(fields: Fields, key: str) -> tuple[str, ...]:
+    return fields.texts(key, empty=True, blank=True, scalars=True) or ()
+
+
+def _exit_codes(fields: Fields) -> tuple[int, ...]:
+    node = fields.get("ok_exit")
+    if node is None:
+        return (0,)
+    items = node.items if node.kind is Kind.LIST else [node]
+    found = []
+    for item in items:
+        if item.kind is Kind.NUMBER and item.text.isdigit() and int(item.text) <= _MOST_EXIT:
+            found.append(int(item.text))
+        else:
+            fields.wrong("ok_exit", item, f"an exit code from 0 to {_MOST_EXIT}, or a list of them")
+    return tuple(dict.fromkeys(found)) or (0,)
+
+
+def _yes_or_no(fields: Fields, key: str) -> bool | None:
+    return fields.flag(key, default=False) if fields.get(key) is not None else None
+
+
+def _pattern(fields: Fields, key: str) -> str | None:
+    import re
+
+    text = fields.text(key)
+    try:
+        re.compile(text or "")
+    except (re.error, RecursionError, OverflowError) as error:
+        fields.fail(key, f"is not a regular expression: {error}")
+        return None
+    return text
 
 
 def read_queue(name: str, node: Node, _: str, findings: Findings) -> QueueDefinition | None:

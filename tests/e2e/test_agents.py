@@ -102,7 +102,7 @@ def test_an_agent_that_prints_nothing_for_too_long_is_ended(
     impatient.at("2026-11-21T02:00:00Z").run("run-due")
     record = state.one()
     assert record["status"] == "timed_out"
-    assert record["reason"] == "nothing was printed for its idle limit"
+    assert record["reason"] == "nothing was printed for 1 s"
 
 
 def test_one_turn_at_a_time_in_order(cuectl: Cuectl, state: StoreState) -> None:

@@ -43,4 +43,8 @@ driver = Driver(
     read=_read,
     prompt=PromptBy.FILE,
     prompt_words={PromptBy.FILE: ("--message-file",), PromptBy.ARG: ("--message",)},
+    # It knows no ids: the file that keeps a conversation stands for one.
+    resume=lambda session: ("--chat-history-file", session, "--restore-chat-history"),
+    begin=lambda session: ("--chat-history-file", session),
+    session_is_file=True,
 )

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.agents import Driver
 from cuectl.engine.agents.json_output import (
+    events,
     number_in,
     object_in,
-    objects,
     plain_text,
+    session_in,
     text_in,
-    whole_object,
+    usage_in,
 )
-from cuectl.model.turn import Answer
+from cuectl.model.turn import Answer, PromptBy
 
 if TYPE_CHECKING:
     from cuectl.model.turn import Ask
@@ -35,37 +36,36 @@ _ERROR_TEXTS = (
 def _arguments(ask: Ask) -> list[str]:
     words = ["-p", "--output-format", "stream-json", "--verbose"]
     words += ["--permission-mode", "acceptEdits"]
-    if ask.model:
-        words += ["--model", ask.model]
-    return [*words, "--resume", ask.session] if ask.session else words
+    return [*words, "--model", ask.model] if ask.model else words
 
 
 def _read(out: bytes, _: bytes) -> Answer:
-    whole = whole_object(out)
-    events = [whole] if whole is not None else list(objects(out))
-    result = next((each for each in reversed(events) if each.get("type") == "result"), None)
-    session = next((text_in(each.get("session_id")) for each in events if "session_id" in each), "")
+    found = [each for each in events(out) if isinstance(each.get("type"), str)]
+    result = next((each for each in reversed(found) if each["type"] == "result"), None)
+    sessions = (session_in(each.get("session_id")) for each in reversed(found))
+    session = next((each for each in sessions if each), None)
     if result is None:
-        text = _last_message(events) if events else plain_text(out)
-        return Answer(text=text, session=session or None, error=_error_in(text))
-    text = text_in(result.get("result")) or _last_message(events)
-    failed = result.get("is_error") is True or result.get("subtype") != "success"
-    error = (text or text_in(result.get("subtype")) or "error") if failed else _error_in(text)
+        text = _last_message(found) if found else plain_text(out)
+        return Answer(text=text, session=session, error=_error_in(text))
+    text = text_in(result.get("result")) or _last_message(found)
+    subtype = text_in(result.get("subtype")) or "success"
+    failed = result.get("is_error") is True or subtype != "success"
+    error = (text or _errors_of(result) or subtype) if failed else _error_in(text)
     denied = result.get("permission_denials")
     return Answer(
         text=text,
         error=error,
         complete=error is None,
-        session=text_in(result.get("session_id")) or session or None,
+        session=session,
         cost_usd=number_in(result.get("total_cost_usd")),
-        usage=object_in(result.get("usage")),
+        usage=usage_in(result.get("usage")),
         denied=_denied(denied if isinstance(denied, list) else []),
     )
 
 
-def _last_message(events: list[Record]) -> str:
-    for event in reversed(events):
-        if event.get("type") == "assistant":
+def _last_message(found: list[Record]) -> str:
+    for event in reversed(found):
+        if event["type"] == "assistant":
             content = object_in(event.get("message")).get("content")
             parts = content if isinstance(content, list) else []
             texts = [text_in(object_in(part).get("text")) for part in parts]
@@ -74,9 +74,14 @@ def _last_message(events: list[Record]) -> str:
     return ""
 
 
+def _errors_of(result: Record) -> str:
+    errors = result.get("errors")
+    return "\n".join(text_in(each) for each in errors) if isinstance(errors, list) else ""
+
+
 def _denied(denials: list[object]) -> tuple[str, ...]:
     names = (text_in(object_in(each).get("tool_name")) for each in denials)
-    return tuple(dict.fromkeys(name for name in names if name))
+    return tuple(dict.fromkeys(name[:100] for name in names if name))[:32]
 
 
 def _error_in(text: str) -> str | None:
@@ -87,6 +92,10 @@ driver = Driver(
     program="claude",
     arguments=_arguments,
     read=_read,
+    # After `--` a prompt may begin with a dash.
+    prompt_words={PromptBy.STDIN: (), PromptBy.ARG: ("--",)},
+    resume=lambda session: ("--resume", session),
+    begin=lambda session: ("--session-id", session),
     # A batch process ends before its background tasks do.
     env={"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1"},
 )

@@ -2,50 +2,101 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.agents import Driver
-from cuectl.engine.agents.json_output import object_in, objects, plain_text, text_in
-from cuectl.model.turn import Answer
+from cuectl.engine.agents.json_output import (
+    events,
+    object_in,
+    plain_text,
+    session_in,
+    text_in,
+    usage_in,
+)
+from cuectl.model.turn import Answer, PromptBy
 
 if TYPE_CHECKING:
     from cuectl.model.turn import Ask
 
+Record = dict[str, Any]
+
 
 def _arguments(ask: Ask) -> list[str]:
     words = ["exec", "--json", "--skip-git-repo-check", "-s", "workspace-write"]
-    if ask.model:
-        words += ["-m", ask.model]
-    # Flags are not remembered with a conversation, so they come first again.
-    return [*words, "resume", ask.session, "-"] if ask.session else [*words, "-"]
+    return [*words, "-m", ask.model] if ask.model else words
 
 
-def _read(out: bytes, _: bytes) -> Answer:
-    answer, seen = "", False
-    error = warning = session = None
-    usage, complete = {}, False
-    for event in objects(out):
-        seen = True
+class _Turn:
+    """What the events have said so far."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.error: str | None = None
+        self.warning: str | None = None
+        self.session: str | None = None
+        self.usage: Record = {}
+        self.complete = False
+
+    def take(self, event: Record) -> None:
         match event.get("type"):
             case "thread.started":
-                session = text_in(event.get("thread_id")) or None
+                self.session = session_in(event.get("thread_id"))
             case "item.completed":
                 item = object_in(event.get("item"))
                 if item.get("type") == "agent_message":
-                    answer = text_in(item.get("text"))
+                    self.text = text_in(item.get("text"))
             case "turn.completed":
-                complete, error = True, None
-                usage = object_in(event.get("usage"))
+                self.complete, self.error = True, None
+                self.usage = usage_in(event.get("usage"))
             case "turn.failed":
                 said = object_in(event.get("error")).get("message")
-                complete, error = False, text_in(said) or "the turn failed"
+                self.complete, self.error = False, text_in(said) or "the turn failed"
             case "error":
-                warning = text_in(event.get("message")) or "error"
-    if not seen:
+                self.warning = text_in(event.get("message")) or "error"
+            # The names in the files that codex keeps of its sessions; some versions print them.
+            case "session_meta":
+                self.session = session_in(object_in(event.get("payload")).get("id"))
+            case "event_msg":
+                self._take_message(object_in(event.get("payload")))
+
+    def _take_message(self, message: Record) -> None:
+        match message.get("type"):
+            case "agent_message":
+                self.text = text_in(message.get("message"))
+            case "task_complete" | "turn_complete":
+                self.complete, self.error = True, None
+                self.text = text_in(message.get("last_agent_message")) or self.text
+            case "turn_aborted":
+                self.complete = False
+                self.error = text_in(message.get("reason")) or "the turn was aborted"
+            case "error":
+                self.warning = text_in(message.get("message")) or "error"
+
+
+def _read(out: bytes, _: bytes) -> Answer:
+    found = events(out)
+    if not found:
         return Answer(text=plain_text(out))
-    if error is None and not complete and not answer:
-        error = warning
-    return Answer(text=answer, error=error, complete=complete, session=session, usage=usage)
+    turn = _Turn()
+    for event in found:
+        turn.take(event)
+    error = turn.error
+    if error is None and not turn.complete and not turn.text:
+        error = turn.warning
+    return Answer(
+        text=turn.text,
+        error=error,
+        complete=turn.complete,
+        session=turn.session,
+        usage=turn.usage,
+    )
 
 
-driver = Driver(program="codex", arguments=_arguments, read=_read)
+driver = Driver(
+    program="codex",
+    arguments=_arguments,
+    read=_read,
+    prompt_words={PromptBy.STDIN: ("-",), PromptBy.ARG: ("--",)},
+    # Flags are not remembered with a conversation, so they come first again.
+    resume=lambda session: ("resume", session),
+)

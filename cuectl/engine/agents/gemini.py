@@ -5,8 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.agents import Driver
-from cuectl.engine.agents.json_output import object_in, objects, plain_text, text_in, whole_object
-from cuectl.model.turn import Answer
+from cuectl.engine.agents.json_output import (
+    events,
+    object_in,
+    plain_text,
+    session_in,
+    text_in,
+    usage_in,
+    whole_object,
+)
+from cuectl.model.turn import Answer, PromptBy
 
 if TYPE_CHECKING:
     from cuectl.model.turn import Ask
@@ -16,23 +24,21 @@ Record = dict[str, Any]
 
 def _arguments(ask: Ask) -> list[str]:
     words = ["-o", "stream-json", "--approval-mode", "auto_edit"]
-    if ask.model:
-        words += ["-m", ask.model]
-    return [*words, "--resume", ask.session] if ask.session else words
+    return [*words, "-m", ask.model] if ask.model else words
 
 
 def _read(out: bytes, err: bytes) -> Answer:
     whole = whole_object(out)
     if whole is not None and "type" not in whole:
         return _of_object(whole)
-    events = list(objects(out))
-    if not events:
-        # The object may come after warnings, and on many lines.
-        failed = whole_object(err[err.find(b"\n{") + 1 :]) or whole_object(err) or {}
-        if "error" in failed:
-            return _of_object(failed)
-        return Answer(text=plain_text(out))
-    return _of_events(events)
+    found = events(out)
+    if any(each.get("type") == "result" for each in found):
+        return _of_events(found)
+    # The object may come after warnings, and on many lines.
+    failed = whole_object(err[err.find(b"\n{") + 1 :]) or whole_object(err) or {}
+    if failed.get("error"):
+        return _of_object(failed)
+    return _of_events(found) if found else Answer(text=plain_text(out))
 
 
 def _of_object(record: Record) -> Answer:
@@ -41,26 +47,26 @@ def _of_object(record: Record) -> Answer:
         text=text_in(record.get("response")),
         error=error,
         complete=error is None,
-        session=text_in(record.get("session_id")) or None,
-        usage=object_in(record.get("stats")),
+        session=session_in(record.get("session_id")),
+        usage=usage_in(record.get("stats")),
     )
 
 
-def _of_events(events: list[Record]) -> Answer:
+def _of_events(found: list[Record]) -> Answer:
     texts: list[str] = []
     error = session = None
     usage: Record = {}
     complete = False
-    for event in events:
+    for event in found:
         match event.get("type"):
             case "init":
-                session = text_in(event.get("session_id")) or None
+                session = session_in(event.get("session_id"))
             case "message" if event.get("role") == "assistant":
                 texts.append(text_in(event.get("content")))
             case "error" if event.get("severity") != "warning":
                 error = _message(event.get("error") or event)
             case "result":
-                usage = object_in(event.get("stats"))
+                usage = usage_in(event.get("stats"))
                 complete = event.get("status") == "success"
                 if not complete:
                     error = _message(event.get("error") or event)
@@ -80,4 +86,11 @@ def _message(error: object) -> str:
     return text_in(said.get("message")) or text_in(said.get("type")) or "error"
 
 
-driver = Driver(program="gemini", arguments=_arguments, read=_read)
+driver = Driver(
+    program="gemini",
+    arguments=_arguments,
+    read=_read,
+    prompt_words={PromptBy.STDIN: (), PromptBy.ARG: ("-p",)},
+    resume=lambda session: ("--resume", session),
+    begin=lambda session: ("--session-id", session),
+)

@@ -5,8 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.agents import Driver
-from cuectl.engine.agents.json_output import number_in, object_in, objects, plain_text, text_in
-from cuectl.model.turn import Answer
+from cuectl.engine.agents.json_output import (
+    events,
+    number_in,
+    object_in,
+    plain_text,
+    session_in,
+    text_in,
+    usage_in,
+)
+from cuectl.model.turn import Answer, PromptBy
 
 if TYPE_CHECKING:
     from cuectl.model.turn import Ask
@@ -17,20 +25,18 @@ Record = dict[str, Any]
 def _arguments(ask: Ask) -> list[str]:
     # Without `--auto` it hangs at the first question of permission.
     words = ["run", "--format", "json", "--auto"]
-    if ask.model:
-        words += ["-m", ask.model]
-    return [*words, "-s", ask.session] if ask.session else words
+    return [*words, "-m", ask.model] if ask.model else words
 
 
 def _read(out: bytes, _: bytes) -> Answer:
-    events = list(objects(out))
-    if not events:
+    found = events(out)
+    if not found:
         return Answer(text=plain_text(out))
     texts: list[str] = []
     error = session = None
     cost, usage = None, {}
-    for event in events:
-        session = text_in(event.get("sessionID")) or session
+    for event in found:
+        session = session_in(event.get("sessionID")) or session
         part = object_in(event.get("part"))
         match event.get("type"):
             case "text":
@@ -38,7 +44,7 @@ def _read(out: bytes, _: bytes) -> Answer:
             case "tool_use":
                 texts.clear()
             case "step_finish":
-                usage = object_in(part.get("tokens"))
+                usage = usage_in(part.get("tokens"))
                 step = number_in(part.get("cost"))
                 cost = step if cost is None else cost + (step or 0.0)
             case "error":
@@ -52,4 +58,10 @@ def _message(error: object) -> str:
     return text_in(data.get("message")) or text_in(said.get("name")) or "error"
 
 
-driver = Driver(program="opencode", arguments=_arguments, read=_read)
+driver = Driver(
+    program="opencode",
+    arguments=_arguments,
+    read=_read,
+    prompt_words={PromptBy.STDIN: (), PromptBy.ARG: ("--",)},
+    resume=lambda session: ("-s", session),
+)

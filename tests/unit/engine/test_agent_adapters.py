@@ -51,7 +51,7 @@ def _agent(driver: str, **more: Any) -> AgentDefinition:
         ),
         (
             _agent("codex", args=("-c", "x=1")),
-            "codex exec --json --skip-git-repo-check -s workspace-write - -c x=1",
+            "codex exec --json --skip-git-repo-check -s workspace-write -c x=1 -",
             True,
         ),
         (_agent("gemini"), "gemini -o stream-json --approval-mode auto_edit", True),
