@@ -252,7 +252,7 @@ def _split(option: str, text: str) -> tuple[str, ...]:
     return words
 
 
-def _prompt(text: str | None) -> str | None:
+def prompt_of(text: str | None) -> str | None:
     """Return the prompt that an option gives, read from its file for `@FILE`."""
     if text is None or not text.startswith("@"):
         return text
@@ -302,7 +302,7 @@ def draft_of(values: Values, *, cwd: str | None, cleared: frozenset[str]) -> Cue
         argv=values["argv"],
         shell=values["shell"],
         agent=values["agent"],
-        prompt=_prompt(values["prompt"]),
+        prompt=prompt_of(values["prompt"]),
         webhook=webhook_of(values) if "url" in values else None,
         cwd=cwd if is_command or given is not None else None,
         env=dict(values["env"]) or None,

@@ -33,6 +33,17 @@ def read_payload(text: str | None, path: str | None = None) -> dict[str, Any] | 
     return payload_object(_of_input(PAYLOAD_BYTES + 1) if text == "-" else text or "")
 
 
+def read_text(path: str) -> bytes:
+    """Return what stands in a file, or `-` for the standard input.
+
+    Raises:
+        UsageError: it can't be read.
+    """
+    from cuectl.model.json_limits import PAYLOAD_BYTES
+
+    return _of_file(path, PAYLOAD_BYTES + 1)
+
+
 def _of_file(path: str, limit: int) -> bytes:
     if path in ("-", ""):
         return _of_input(limit)

@@ -14,10 +14,11 @@ SCHEDULE = "Schedule"
 RUN = "Run"
 INSIDE = "Inside a handler"
 LOOK = "Look at what happened"
+EVENTS = "Events and agents"
 DEFINE = "Definitions"
 CARE = "Set up and care"
 
-SECTIONS = (SCHEDULE, RUN, INSIDE, LOOK, DEFINE, CARE)
+SECTIONS = (SCHEDULE, RUN, INSIDE, LOOK, EVENTS, DEFINE, CARE)
 
 # name as typed: (module under cuectl.cli.commands, section, summary); without a section it is
 # nothing that people call, and not listed.
@@ -61,6 +62,36 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "alerts list": ("alerts.list", LOOK, "List what somebody should know"),
     "alerts ack": ("alerts.ack", LOOK, "Note that somebody has seen to an alert"),
     "alerts test": ("alerts.test", LOOK, "Send a test alert to a sink"),
+    "emit": ("emit", EVENTS, "Record an event and start what listens to it"),
+    "trigger": ("trigger", EVENTS, "Start a subscription by hand"),
+    "subscriptions list": (
+        "subscriptions.list",
+        EVENTS,
+        "List the subscriptions: events and what they start",
+    ),
+    "subscriptions get": ("subscriptions.get", EVENTS, "Show one subscription"),
+    "subscriptions test": (
+        "subscriptions.test",
+        EVENTS,
+        "See whether an event would start a subscription, and why not",
+    ),
+    "subscriptions pause": (
+        "subscriptions.pause",
+        EVENTS,
+        "Let a subscription take no events",
+    ),
+    "subscriptions resume": (
+        "subscriptions.resume",
+        EVENTS,
+        "Let a paused subscription take events again",
+    ),
+    "events list": ("events.list", EVENTS, "List the events that were recorded"),
+    "events get": ("events.get", EVENTS, "Show one event and what became of it"),
+    "events replay": (
+        "events.replay",
+        EVENTS,
+        "Record an old event anew, and start what listens to it now",
+    ),
     "apply": ("apply", DEFINE, "Make the cues match a cue.yaml"),
     "validate": ("validate", DEFINE, "Check a cue.yaml without changing anything"),
     "diff": ("diff", DEFINE, "Show what apply would change"),
@@ -112,6 +143,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 
 # Words that stand before other commands and do nothing themselves.
 GROUPS: dict[str, tuple[str, str]] = {
+    "events": (EVENTS, "What has happened: list events, show one, replay it"),
+    "subscriptions": (EVENTS, "What events start: list, show, try, pause, resume"),
     "scheduler": (CARE, "Who calls run-due: install, remove, look"),
     "config": (CARE, "Settings: list them with their origins"),
     "agents": (LOOK, "List agents, try one"),

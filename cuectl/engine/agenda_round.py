@@ -98,6 +98,10 @@ class AgendaRound:
         only = self._options.only
         return not only or cue_id in only or name in only
 
+    def cancelled(self, executions: list[str]) -> None:
+        """Note executions that events have displaced; `end_cancelled` ends them."""
+        self._cancel += executions
+
     def end_cancelled(self, store: Store, supervisor: Supervisor) -> None:
         """End what a newer occurrence has displaced, here or under another pass."""
         while self._cancel:

@@ -82,7 +82,12 @@ def seat_of(execution: Execution) -> Seat:
 
 
 def seat(
-    tx: Transaction, execution: Execution, to: Settling, gone: Views | None = None
+    tx: Transaction,
+    execution: Execution,
+    to: Settling,
+    gone: Views | None = None,
+    *,
+    claims: bool = True,
 ) -> Execution:
     """Stage where an execution for an agent goes: claimed, pending, queued or missed.
 
@@ -91,6 +96,7 @@ def seat(
         execution: new, or from `waiting/`.
         to: with the definitions in force.
         gone: the place that it leaves.
+        claims: a pass takes it on itself where there is a slot; otherwise it is pending.
 
     Returns:
         Its record as it was staged.
@@ -103,15 +109,17 @@ def seat(
     match place_for(slots, one, limits_of(execution.target, to.in_force)):
         case Place.START:
             views[paths.agent_slots(agent)] = slots.with_seat(one).to_record()
-            return _start(tx, execution, to, views)
+            return _start(tx, execution, to, views, claims=claims)
         case Place.WAIT:
             return _wait(tx, execution, slots, views, to.now)
         case Place.DROP:
             return _drop(tx, execution, QUEUE_FULL, to, views)
 
 
-def _start(tx: Transaction, execution: Execution, to: Settling, views: Views) -> Execution:
-    if to.pass_id is not None:
+def _start(
+    tx: Transaction, execution: Execution, to: Settling, views: Views, *, claims: bool = True
+) -> Execution:
+    if to.pass_id is not None and claims:
         claimed = replace(
             execution,
             status=ExecutionStatus.PENDING,

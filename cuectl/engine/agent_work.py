@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from cuectl.model.errors import CuectlError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cuectl.engine.definitions_in_force import InForce
     from cuectl.model.definitions import AgentDefinition
+    from cuectl.model.event_templates import Occasion
     from cuectl.model.execution import Execution
 
 Record = dict[str, Any]
@@ -64,19 +67,62 @@ def prompt_text(
     Raises:
         CuectlError: the file with the prompt can't be read.
     """
-    from cuectl.model.event_templates import Occasion, render
+    from cuectl.model.event_templates import render
+
+    occasion = _occasion(execution, agent, payload, now, offset_minutes)
+    return render(_template(execution.target) if template is None else template, occasion)
+
+
+def named_variables(
+    execution: Execution,
+    payload: Record,
+    texts: Iterable[str],
+    in_force: InForce,
+    now: int,
+    offset_minutes: int,
+) -> dict[str, str]:
+    """Return the variables of an event that some texts name, for commands.
+
+    Args:
+        execution: which an event has started.
+        payload: the whole payload.
+        texts: with `{{NAME}}` in them.
+        in_force: knows the agent that the execution counts as, if any.
+        now: the instant.
+        offset_minutes: of local time at that instant.
+    """
+    from cuectl.model.event_templates import names_in, render
+
+    names = {name for text in texts if "{{" in text for name in names_in(text)}
+    if not names:
+        return {}
+    agent = in_force.agent(agent_name(execution.target))
+    occasion = _occasion(execution, agent, payload, now, offset_minutes)
+    return {name: render(f"{{{{{name}}}}}", occasion) for name in names - payload.keys()}
+
+
+def _occasion(
+    execution: Execution,
+    agent: AgentDefinition | None,
+    payload: Record,
+    now: int,
+    offset_minutes: int,
+) -> Occasion:
+    from cuectl.model.event_templates import Occasion
     from cuectl.model.standard_variables import Place
 
     event = execution.event or {}
-    place = Place(
-        agent=agent.name,
-        agent_id=agent.id or "",
-        driver=agent.driver,
-        directory=agent_directory(agent),
-        now=now,
-        offset_minutes=offset_minutes,
-    )
-    occasion = Occasion(
+    place = Place(now=now, offset_minutes=offset_minutes)
+    if agent is not None:
+        place = Place(
+            agent=agent.name,
+            agent_id=agent.id or "",
+            driver=agent.driver,
+            directory=agent_directory(agent),
+            now=now,
+            offset_minutes=offset_minutes,
+        )
+    return Occasion(
         event=event.get("type"),
         at=event.get("at", execution.scheduled_for),
         subscription=execution.cue_name,
@@ -84,7 +130,6 @@ def prompt_text(
         payload=payload,
         place=place,
     )
-    return render(_template(execution.target) if template is None else template, occasion)
 
 
 def _template(target: Record) -> str:

@@ -7,11 +7,12 @@ able to schedule code (design.md section 6). The user's own file is taken over b
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.definitions_in_force import compiled
-from cuectl.engine.file_cues import FileCues, Making, stage_cues
+from cuectl.engine.file_cues import FileCues, Making, stage_cues, stage_index
 from cuectl.engine.known_definitions import config_records
 from cuectl.engine.payloads import keeper, would_keep
 from cuectl.model.apply_plan import ApplyPlan, plan_apply
@@ -20,6 +21,7 @@ from cuectl.model.definition_records import to_record
 from cuectl.model.definitions import Definitions
 from cuectl.model.errors import NotFound, StateError
 from cuectl.model.instants import to_text
+from cuectl.model.subscription_cue import cue_of_subscription
 from cuectl.store.definition_checks import check_definitions, load_definitions
 from cuectl.store.definition_problems import Level, Problem
 from cuectl.store.definition_sources import SourceFile, is_changed, read_source
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from cuectl.engine.payloads import Keep
     from cuectl.engine.runtime import Runtime
     from cuectl.engine.view_source import ViewSource
+    from cuectl.model.definitions import CueDefinition
 
 Record = dict[str, Any]
 
@@ -118,14 +121,25 @@ def stage_definitions(
         zone=elsewhere.settings.timezone or zone,
         random=random,
         keep=keep,
-        before=before.cues,
+        before=_cues_of(before, source.path),
         ids=record["cues"] if record else {},
     )
-    cues = stage_cues(tx, own.cues, making)
+    wanted = _cues_of(own, source.path)
+    cues = stage_cues(tx, wanted, making)
     stage_record(tx, view, _new_record(source, view, own, cues), record)
+    stage_index(tx, (record or {}).get("cues", {}), cues.ids)
     warnings = tuple(one for one in problems if one.level is Level.WARNING)
     plan = plan_apply(before, own)
     return Applied(path=source.path, plan=plan, cues=cues, warnings=warnings)
+
+
+def _cues_of(definitions: Definitions, path: str) -> dict[str, CueDefinition]:
+    """Return all cues of a file: its scheduled work, and the subscriptions."""
+    directory = os.path.dirname(path)
+    found = dict(definitions.cues)
+    for name, one in definitions.subscriptions.items():
+        found[name] = cue_of_subscription(one, directory)
+    return found
 
 
 def view_for(home: str, path: str) -> str:
@@ -205,8 +219,6 @@ def forget_file(runtime: Runtime, path: str) -> Applied:
     Raises:
         NotFound: it was not applied.
     """
-    import os
-
     absolute = os.path.abspath(path)
     store = runtime.existing_store
     view = view_for(runtime.home, absolute)
@@ -228,6 +240,7 @@ def _stage_gone(tx: Transaction, view: str, record: Record, runtime: Runtime) ->
         ids=record["cues"],
     )
     cues = stage_cues(tx, {}, making)
+    stage_index(tx, record["cues"], {})
     detail = {"path": record["path"], "removed": True}
     tx.stage(Event(type="definitions.applied", set={view: None}, detail=detail))
     plan = plan_apply(_before(record), Definitions())

@@ -47,6 +47,8 @@ _CLEARED_BY_SUCCESS = (
     "overlap",
     "no_handler",
     "queue_full",
+    "fan_in_timeout",
+    "chain_depth",
 )
 
 
@@ -94,3 +96,22 @@ def alert(
         if STDERR in sinks:
             to.lines.append(f"alert: {kind}: {to.masked(message)}")
     return after
+
+
+def notify(tx: Transaction, cue: Cue, message: str, execution_id: str, to: Settling) -> None:
+    """Raise the alert that a notification is: each one anew, to the sinks of its cue."""
+    sinks = to.sinks_of(cue.policy.alert)
+    raise_alert(
+        tx,
+        to.now,
+        type="notification",
+        message=to.masked(message),
+        cue=cue,
+        state=None,
+        execution_id=execution_id,
+        sinks=sinks,
+        randomness=to.random(9),
+    )
+    to.deliver = to.deliver or any(sink != STDERR for sink in sinks)
+    if STDERR in sinks:
+        to.lines.append(f"notification: {to.masked(message)}")

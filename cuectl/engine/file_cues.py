@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 from cuectl.engine.cue_changes import stage_delete, stage_update
 from cuectl.engine.cue_lookup import read_cue
 from cuectl.engine.cues import check_name_is_free, creation_event
+from cuectl.engine.listeners import index_views, is_subscription
 from cuectl.model.cue import Cue, Origin
 from cuectl.model.cue_draft import CueDraft
 from cuectl.model.draft_policy import check_policy
 from cuectl.model.draft_trigger import read_trigger
 from cuectl.model.errors import Conflict, InvalidFile, UsageError
 from cuectl.model.ids import cue_id
+from cuectl.model.subscription_cue import EVENT
 from cuectl.store import paths
+from cuectl.store.lines import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,6 +83,23 @@ def stage_cues(tx: Transaction, wanted: Mapping[str, CueDefinition], to: Making)
     return made
 
 
+def stage_index(tx: Transaction, old: Mapping[str, str], new: Mapping[str, str]) -> None:
+    """Stage who listens to which events once the cues of one file are others.
+
+    Args:
+        tx: the change, in which the cues are staged.
+        old: name to id of the cues that the file had.
+        new: name to id of those that it has.
+    """
+    known = [read_cue(tx, identity) for identity in new.values()]
+    listening = [one[0] for one in known if one is not None and is_subscription(one[0])]
+    if not listening and not old:
+        return
+    views = index_views(tx, old.values(), listening)
+    if views:
+        tx.stage(Event(type="definitions.indexed", set=views))
+
+
 def _delete(tx: Transaction, name: str, identity: str, to: Making, made: FileCues) -> None:
     known = read_cue(tx, identity)
     if known is not None:
@@ -143,6 +163,8 @@ def cue_from_definition(definition: CueDefinition, to: Making, old: Cue | None, 
 
 def _trigger(definition: CueDefinition, to: Making, old: Cue | None, now: int) -> Record:
     said = definition.trigger
+    if said["type"] == EVENT:
+        return dict(said)
     before = to.before.get(definition.name)
     if said["type"] == "at" and old is not None and before is not None and before.trigger == said:
         # A one-shot that was taken over once is not past, and `tomorrow` does not move on.

@@ -47,10 +47,13 @@ def fire(
         triggered_by: the word for the record.
 
     Raises:
-        Conflict: the cue waits for its parent.
+        Conflict: the cue waits for its parent, or is started by events.
     """
     if state.status is CueStatus.HELD:
         raise Conflict(f"cue '{cue.name}' waits for its parent '{cue.origin.parent}'")
+    if cue.trigger["type"] == "event":
+        hint = f"start it as an event does: cuectl trigger '{cue.name}'"
+        raise Conflict(f"cue '{cue.name}' is a subscription, which events start", hint=hint)
     due_at = max(now, at) if at is not None else now
     execution = claim.new_execution(cue, due_at, key=random(12).hex())
     execution = replace(execution, triggered_by=triggered_by, due_at=due_at)
@@ -82,6 +85,7 @@ def run_again(
         parent_id=old.parent_id,
         root_id=old.root_id if old.root_id != old.id else "",
         depth=old.depth,
+        event=old.event,
         target=old.target,
         policy=old.policy,
         payload=old.payload,

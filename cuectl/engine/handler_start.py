@@ -135,13 +135,12 @@ def start_of(execution: Execution, around: Surroundings, now: int) -> Start:
     limit = limit_s(execution, around.in_force)
     handler = handler_of(execution, around.in_force)
     suffix = "check.out" if checking else "out"
+    own = handler.env if handler else execution.target.get("env", {})
+    values = _with_variables(execution, handler, payload, around, now)
     try:
-        asked = _argv(execution, handler, payload, around.in_force) if not checking else []
+        asked = _argv(execution, handler, values, around.in_force) if not checking else []
         argv = execution.policy.check if checking else asked
-        own = handler.env if handler else execution.target.get("env", {})
-        given = {
-            name: environment_value(text, payload, around.lookup) for name, text in own.items()
-        }
+        given = {name: environment_value(text, values, around.lookup) for name, text in own.items()}
     except CuectlError as error:
         raise CannotStart(error.message) from error
     env = _environment(execution, around, payload, now, limit, handler) | given
@@ -175,6 +174,27 @@ def _turn(
         return turn_start(start, execution, agent, payload, around, now)
     except CuectlError as error:
         raise CannotStart(error.message) from error
+
+
+def _with_variables(
+    execution: Execution,
+    handler: Handler | None,
+    payload: Record,
+    around: Surroundings,
+    now: int,
+) -> Record:
+    """Return the payload, with the variables of its event that the command line names."""
+    if execution.event is None:
+        return payload
+    from cuectl.engine.agent_work import named_variables
+
+    target = execution.target
+    texts = [*target.get("argv", ()), target.get("shell") or "", *target.get("env", {}).values()]
+    if handler is not None:
+        texts += [*handler.argv, handler.shell or "", *handler.env.values()]
+    return payload | named_variables(
+        execution, payload, texts, around.in_force, now, around.offset_minutes(now)
+    )
 
 
 def full_payload(execution: Execution, home: str) -> Record:

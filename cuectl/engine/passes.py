@@ -99,7 +99,7 @@ class Pass:
 
     def _begin(self) -> None:
         with self._transaction() as tx:
-            to = self.context.settling(self.runtime.now())
+            to = self._settling()
             reset_after_future(tx, to)
             self._recover(tx, to)
             self.agenda.list_due(self.store.home, to.now)
@@ -113,6 +113,14 @@ class Pass:
         busy = self.supervisor.count() or self.ends.waiting
         limit = lock.SETTLE_LIMIT_S if busy else lock.COMMAND_LIMIT_S
         return self.store.transaction(self.runtime.now(), limit_s=limit, flush=False)
+
+    def _settling(self) -> Settling:
+        """Return what one change of this pass needs."""
+        to = self.context.settling(self.runtime.now())
+        chosen = self.options.only or self.options.executions
+        if not chosen and not self._is_closed():
+            to.room = lambda: self.admission.room(self._held() + len(to.claimed))
+        return to
 
     def _recover(self, tx: Transaction, to: Settling) -> None:
         in_force = self.context.in_force
@@ -153,6 +161,7 @@ class Pass:
     def _take(self, to: Settling) -> None:
         """Go on with what a commit has claimed, and say what it raised."""
         self.ready.extend(to.claimed)
+        self.agenda.cancelled(to.cancel)
         self.result.failed |= to.failed
         for line in to.lines:
             self.context.tell(line)
@@ -188,7 +197,7 @@ class Pass:
             self.context.take_definitions(self._definitions(), self.runtime)
             pass_end.leave_heartbeat(self.store.home, self.runtime.now())
         with self._transaction() as tx:
-            to = self.context.settling(self.runtime.now())
+            to = self._settling()
             self.store.flush()
             if self.options.stay:
                 self._recover(tx, to)
@@ -272,7 +281,7 @@ class Pass:
 
     def _settle_group(self) -> None:
         with self._transaction() as tx:
-            to = self.context.settling(self.runtime.now())
+            to = self._settling()
             group: list[End] = self.ends.group()
             for end in group:
                 self.ends.settle_one(tx, to, end)

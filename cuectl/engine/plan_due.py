@@ -68,6 +68,14 @@ def plan_marker(tx: Transaction, marker: Marker, plan: Planning, to: Settling) -
             _plan_cue(tx, marker, plan, to)
         case "e" | "r":
             _plan_waiting(tx, marker, plan, to)
+        case "f":
+            from cuectl.engine.fan_in_rounds import plan_fan_in
+
+            plan_fan_in(tx, marker, to, plan.stale)
+        case "k":
+            from cuectl.engine.events import forget_key
+
+            forget_key(tx, marker, plan.stale)
         case _:
             plan.later.append(marker)
 
@@ -268,6 +276,9 @@ def must_queue(tx: Transaction, execution: Execution) -> bool:
     if execution.attempt > 1 and execution.id in state.running:
         # Its place was kept while it waited for its retry.
         return False
+    if execution.triggered_by == "event" and execution.id in state.running:
+        # It is the first in the line of its cue.
+        return any(one != execution.id and is_at_work(tx, one) for one in state.running)
     others = [one for one in state.running if one != execution.id and is_at_work(tx, one)]
     return bool(others or state.queued)
 

@@ -65,6 +65,8 @@ def settle(
         gone: the place that it leaves; the one under `open/` when None.
     """
     done = with_end(execution, ended, found, verdict)
+    if found.text is not None:
+        to.texts[done.id] = found.text
     place = paths.open_execution(done.id)
     gone = {place: None} if gone is None else gone
     if _wants_checker(done, ended):
@@ -175,6 +177,16 @@ def finish(tx: Transaction, done: Execution, to: Settling, views: Views) -> None
         views = {**views, paths.state(done.cue_id): state.to_record()}
     tx.stage(claim.settled_event(done, {**views, **give_back(tx, done, to)}))
     serve_next(tx, done, to)
+    if not undecided:
+        tell_listeners(tx, done, to)
+
+
+def tell_listeners(tx: Transaction, done: Execution, to: Settling) -> None:
+    """Stage the event that an agent's run has ended, in the group that settles the run."""
+    if "agent" in done.target:
+        from cuectl.engine.completions import record_completion
+
+        record_completion(tx, done, to)
 
 
 def _note_failure(done: Execution, to: Settling) -> None:
@@ -242,7 +254,10 @@ def promote_queued(tx: Transaction, cue: Cue, state: CueState, to: Settling) -> 
 def is_at_work(tx: Transaction, execution_id: str) -> bool:
     """Tell whether an execution of a cue is more than a pending one further back in line."""
     waiting = tx.decoded(paths.waiting_execution(execution_id), execution_from_record)
-    return waiting is None or waiting.status is not ExecutionStatus.PENDING
+    if waiting is None or waiting.status is not ExecutionStatus.PENDING:
+        return True
+    # What an event has started comes before what later ones have started.
+    return waiting.triggered_by == "event"
 
 
 def claimed_by(execution: Execution, pass_id: str, boot: str | None) -> Execution:

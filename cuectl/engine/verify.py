@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cuectl.engine import claim
 from cuectl.engine.cue_alerts import judge_streak
 from cuectl.engine.release import release_children
-from cuectl.engine.settle import read_cue
+from cuectl.engine.settle import read_cue, tell_listeners
 from cuectl.model.errors import Conflict
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.verification import OutcomeState
@@ -45,7 +45,10 @@ def verify(
         verify_reason=reason[:_REASON_LIMIT] if reason else None,
         reason=None if accept else f"rejected: {reason}" if reason else "rejected",
     )
-    return revise(tx, judged, to)
+    revised = revise(tx, judged, to)
+    if execution.outcome_state == OutcomeState.VERIFICATION_PENDING:
+        tell_listeners(tx, revised, to)
+    return revised
 
 
 def _check(execution: Execution, *, accept: bool) -> None:

@@ -32,8 +32,11 @@ class Event:
         only: the subscription that it is for; None for all that listen to its type.
         root: the event at the top of its chain, where it is not itself.
         depth: how many `agent.completed` events stand before it in its chain.
+        key: of two events with the same source and key, only the first is recorded.
         execution: the execution that it came from.
+        execution_root: the execution at the top of the chain of that one.
         from_subscription: the subscription that started that execution.
+        replay_of: the event that it repeats.
     """
 
     id: str
@@ -45,8 +48,11 @@ class Event:
     only: str | None = None
     root: str | None = None
     depth: int = 0
+    key: str | None = None
     execution: str | None = None
+    execution_root: str | None = None
     from_subscription: str | None = None
+    replay_of: str | None = None
 
     @property
     def root_id(self) -> str:
@@ -77,8 +83,11 @@ _EXTENSIONS = {
     "cueonly": "only",
     "cueroot": "root",
     "cuedepth": "depth",
+    "cuekey": "key",
     "cueexecution": "execution",
+    "cuechain": "execution_root",
     "cuesubscription": "from_subscription",
+    "cuereplayof": "replay_of",
 }
 
 

@@ -79,6 +79,13 @@ def render(template: str, occasion: Occasion) -> str:
     return _PLACE.sub(value, template)
 
 
+def names_in(template: str) -> Iterator[str]:
+    """Yield the variables that a template names, as it writes them."""
+    for found in _PLACE.finditer(template):
+        if found["name"] and is_variable(found["name"].upper()):
+            yield found["name"]
+
+
 def unknown_variables(
     template: str, sources: Collection[str] | None = None
 ) -> Iterator[UnknownVariable]:

@@ -52,6 +52,7 @@ class Subscription:
     Attributes:
         filter: None when it has none; of a fan-in, what the joined payload must meet.
         each: what every single source of a fan-in must meet.
+        chosen: which of the two every single event must meet.
         sources: the agents that an `agent.completed` subscription listens to, each once.
         source_subs: the subscriptions whose runs count; None for all.
         narrows: its filter says itself whose runs count.
@@ -61,6 +62,7 @@ class Subscription:
     event: str
     filter: Filter | None = None
     each: Filter | None = None
+    chosen: Filter | None = None
     sources: tuple[str, ...] = ()
     source_subs: frozenset[str] | None = None
     narrows: bool = False
@@ -71,22 +73,29 @@ class Subscription:
         return len(self.sources) > 1
 
     def match(self, event: Event) -> Match:
-        """Return whether an event starts the subscription, or counts for its fan-in."""
+        """Return whether an event starts the subscription, or counts for its fan-in, and why."""
+        reason = self.refusal(event)
+        if reason == "filter" and self.chosen is not None:
+            return Match(reason=reason, conditions=tuple(self.chosen.why(event.data)))
+        return Match(reason=reason) if reason else MATCHED
+
+    def refusal(self, event: Event) -> str:
+        """Return why an event does not start the subscription; empty when it does."""
         if event.type != self.event:
-            return Match(reason="type")
+            return "type"
         only = event.only
         if only is not None:
             if only != self.name:
-                return Match(reason="other")
+                return "other"
             if event.data.get("manual") is True:
                 # A start by hand asks no filter.
-                return MATCHED
+                return ""
         if self.sources and (reason := self._completion(event)):
-            return Match(reason=reason)
-        chosen = self.each if len(self.sources) > 1 else self.filter
+            return reason
+        chosen = self.chosen
         if chosen is not None and not chosen.matches(event.data):
-            return Match(reason="filter", conditions=tuple(chosen.why(event.data)))
-        return MATCHED
+            return "filter"
+        return "depth" if self.sources and event.depth >= CHAIN_DEPTH_MOST else ""
 
     def source_of(self, event: Event) -> str | None:
         """Return which of the sources an event comes from; None when from none of them."""
@@ -103,7 +112,7 @@ class Subscription:
         elif by == self.name and not self.narrows:
             # Without a word about it, a subscription never answers to its own run.
             return "itself"
-        return "depth" if event.depth >= CHAIN_DEPTH_MOST else ""
+        return ""
 
 
 def subscription_of(name: str, trigger: Record) -> Subscription:
@@ -121,11 +130,14 @@ def subscription_of(name: str, trigger: Record) -> Subscription:
         each = {key: value for key, value in conditions.items() if key in PER_SOURCE}
     joined = {key: value for key, value in conditions.items() if key not in each}
     named = trigger.get("source_sub")
+    of_all = compile_filter(joined) if joined else None
+    of_each = compile_filter(each) if each else None
     return Subscription(
         name=name,
         event=event,
-        filter=compile_filter(joined) if joined else None,
-        each=compile_filter(each) if each else None,
+        filter=of_all,
+        each=of_each,
+        chosen=of_each if len(sources) > 1 else of_all,
         sources=sources,
         source_subs=frozenset(_names(named)) if completion and named is not None else None,
         narrows="triggeredBy" in conditions,

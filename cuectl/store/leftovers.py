@@ -34,6 +34,7 @@ class Named:
         if identity and (self.wanted is None or identity in self.wanted):
             self.executions.add(identity)
         self._see_record(line.get("record"))
+        self._see_record(line.get("detail"))
         for value in line.get("set", {}).values():
             self._see_record(value)
 

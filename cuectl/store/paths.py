@@ -7,6 +7,8 @@ from functools import lru_cache
 from cuectl.model.ids import time_of
 from cuectl.model.instants import DAY, HOUR, MINUTE, civil
 
+SEEN = "seen."
+
 
 def cue(cue_id: str) -> str:
     """Return the view of a cue's definition."""
@@ -91,6 +93,12 @@ def event_index(event: str) -> str:
     return f"keys/event.{_digest(event)}.json"
 
 
+def event_key(source: str, key: str) -> str:
+    """Return the view that says which event a source has sent under a key."""
+    identity = _digest(f"{source}\n{key}")
+    return f"keys/{SEEN}{identity}.json"
+
+
 def fan_in(cue_id: str) -> str:
     """Return the view of the rounds of a fan-in."""
     return f"fanin/{cue_id}.json"
@@ -100,7 +108,8 @@ def marker(at_ms: int, kind: str, identity: str) -> str:
     """Return the view of a place in the agenda.
 
     Kinds: `c` a cue's next occurrence, `e` a pending execution, `r` a retry, `w` a deadline of
-    a waiting execution, `a` an alert to deliver.
+    a waiting execution, `a` an alert to deliver, `f` the time limit of a fan-in, `k` the end of
+    the memory of an event's key.
     """
     hour, rest = divmod(at_ms, HOUR)
     return f"due/{hour}/{rest // MINUTE:02d}/{at_ms}.{kind}.{identity}"

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 # As in model/alert.py, which a command that is only parsed does without; a test compares.
 TYPES = (
     *("verification_failed", "consecutive_failures", "outcome_timeout", "missed", "interrupted"),
-    *("overlap", "no_handler", "queue_full", "clock_reset", "view_quarantined"),
-    *("journal_damaged", "delivery_failed"),
+    *("overlap", "no_handler", "queue_full", "fan_in_timeout", "chain_depth", "notification"),
+    *("clock_reset", "view_quarantined", "journal_damaged", "delivery_failed"),
 )
 
 

@@ -1,0 +1,1 @@
+"""`cuectl events`: what has happened, and starting from it again."""

@@ -1,0 +1,1 @@
+"""`cuectl subscriptions`: what events start."""

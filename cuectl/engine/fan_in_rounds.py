@@ -1,0 +1,224 @@
+"""Rounds of fan-ins in the store: reports taken in, rounds fired, time running out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cuectl.engine import claim
+from cuectl.engine.dispatch import dispatch
+from cuectl.engine.listeners import is_listening, ready
+from cuectl.model.event import Event
+from cuectl.model.event_types import COMPLETED
+from cuectl.model.fan_in import (
+    Report,
+    Round,
+    joined_payload,
+    place_of,
+    rounds_from_record,
+    rounds_record,
+)
+from cuectl.model.ids import EVENT_PREFIX, timed_id
+from cuectl.model.plan import Drop
+from cuectl.store import paths
+from cuectl.store.lines import Event as Line
+
+if TYPE_CHECKING:
+    from cuectl.engine.settling import Settling
+    from cuectl.model.cue import Cue
+    from cuectl.model.execution import Execution
+    from cuectl.model.subscription_match import Subscription
+    from cuectl.store.agenda import Marker
+    from cuectl.store.lines import Views
+    from cuectl.store.store import Transaction
+
+Record = dict[str, Any]
+
+TIMED_OUT = "fan_in_timeout"
+KIND = "f"
+
+
+def report(
+    tx: Transaction, cue: Cue, subscription: Subscription, event: Event, to: Settling
+) -> list[Execution]:
+    """Stage that a source of a fan-in has reported; return what that starts."""
+    source = subscription.source_of(event) or ""
+    said = Report(
+        source=source,
+        session=str(event.data.get("sourceSession") or source),
+        at=to.now,
+        data=event.data,
+        depth=event.depth,
+        execution=event.execution,
+    )
+    before = read_rounds(tx, cue.id)
+    rounds, place = _placed(tx, cue, before, said, event, to)
+    missing = rounds[place].missing(subscription.sources)
+    if missing:
+        tx.stage(_line(cue, before, rounds, "fanin.reported", {"source": source}))
+        return []
+    whole = rounds[place]
+    rest = (*rounds[:place], *rounds[place + 1 :])
+    tx.stage(_line(cue, before, rest, "fanin.completed", {"root": whole.root}))
+    return _fire(tx, cue, whole, (), to)
+
+
+def read_rounds(tx: Transaction, cue_id: str) -> tuple[Round, ...]:
+    """Return the open rounds of a fan-in, the oldest first."""
+    return tx.decoded(paths.fan_in(cue_id), rounds_from_record) or ()
+
+
+def _placed(
+    tx: Transaction, cue: Cue, rounds: tuple[Round, ...], said: Report, event: Event, to: Settling
+) -> tuple[tuple[Round, ...], int]:
+    root = event.root_id
+    place = next((at for at, one in enumerate(rounds) if one.root == root), None)
+    by_root = place is None and _has_relatives(tx, event)
+    if place is None and not by_root:
+        place = place_of(rounds, said, root)
+    if place is None:
+        fresh = Round(
+            root=root, by_root=by_root, started_at=to.now, deadline=to.now + _limit_ms(cue, to)
+        )
+        rounds, place = (*rounds, fresh), len(rounds)
+    changed = rounds[place].with_report(said)
+    return (*rounds[:place], changed, *rounds[place + 1 :]), place
+
+
+def _has_relatives(tx: Transaction, event: Event) -> bool:
+    """Tell whether other executions of the same chain are still to come to their ends."""
+    if event.execution is None:
+        return False
+    names = {name for folder in ("open", "waiting") for name in tx.names(folder)}
+    staged = (*tx.staged("open/"), *tx.staged("waiting/"))
+    names |= {path.partition("/")[2] for path in staged}
+    for name in names:
+        for folder in ("open", "waiting"):
+            record = tx.read(f"{folder}/{name}")
+            if record is None or record["id"] == event.execution:
+                continue
+            if (record.get("event") or {}).get("root") == event.root_id:
+                return True
+    return False
+
+
+def _limit_ms(cue: Cue, to: Settling) -> int:
+    minutes = cue.trigger.get("fan_in_timeout_minutes")
+    if minutes is not None:
+        return int(minutes * 60_000)
+    limit_s = to.in_force.settings.agent_timeout_s if to.in_force is not None else 1_800.0
+    return int(limit_s * 1000)
+
+
+def _goes_on(cue: Cue, to: Settling) -> bool:
+    word = cue.trigger.get("fan_in_timeout_on_fail")
+    if word is None and to.in_force is not None:
+        word = to.in_force.settings.timeout_on_fail
+    return word == "continue"
+
+
+def _line(
+    cue: Cue, before: tuple[Round, ...], after: tuple[Round, ...], kind: str, detail: Record
+) -> Line:
+    views: Views = {paths.fan_in(cue.id): rounds_record(after)}
+    old, new = _deadline(before), _deadline(after)
+    if old != new:
+        if old is not None:
+            views[paths.marker(old, KIND, cue.id)] = None
+        if new is not None:
+            views[paths.marker(new, KIND, cue.id)] = True
+    return Line(type=kind, ids={"cue": cue.id}, set=views, detail=detail)
+
+
+def _deadline(rounds: tuple[Round, ...]) -> int | None:
+    return min((one.deadline for one in rounds), default=None)
+
+
+def _fire(
+    tx: Transaction, cue: Cue, whole: Round, missing: tuple[str, ...], to: Settling
+) -> list[Execution]:
+    """Stage the joined event, and what it starts if the filter takes it."""
+    from cuectl.engine.events import Recorded, included, stage_event
+
+    last = whole.reports[-1]
+    event = Event(
+        id=timed_id(EVENT_PREFIX, to.now, to.random(9)),
+        type=COMPLETED,
+        source=f"/cuectl/fan-in/{cue.id}",
+        at=to.now,
+        data=included(cue.trigger, joined_payload(whole.reports, missing)),
+        subject=cue.name,
+        only=cue.name,
+        root=whole.root,
+        depth=max(one.depth for one in whole.reports),
+        execution=last.execution,
+        execution_root=_root_of(tx, whole),
+    )
+    chosen = ready(cue).filter
+    recorded = Recorded(event=event)
+    if chosen is None or chosen.matches(event.data):
+        recorded.matched.append(cue.name)
+        stage_event(tx, recorded)
+        return dispatch(tx, cue, event, to)
+    failed = [one["key"] for one in chosen.why(event.data) if not one["ok"]]
+    recorded.rejected[cue.name] = {"reason": "filter", "failed": failed}
+    recorded.refused = 1
+    stage_event(tx, recorded)
+    return []
+
+
+def _root_of(tx: Transaction, whole: Round) -> str | None:
+    """Return the execution at the top of the chain of the last report."""
+    roots = [one.data.get("sourceRootId") for one in whole.reports]
+    return next((str(root) for root in reversed(roots) if root), None)
+
+
+def plan_fan_in(tx: Transaction, marker: Marker, to: Settling, stale: list[Marker]) -> None:
+    """Stage the end of the rounds of a fan-in whose time is up."""
+    from cuectl.engine.settle import read_cue
+
+    known = read_cue(tx, marker.id)
+    rounds = read_rounds(tx, marker.id)
+    late = [one for one in rounds if one.deadline <= to.now]
+    if not late:
+        stale.append(marker)
+        return
+    if known is None or not is_listening(*known):
+        gone: Views = {paths.marker(marker.at, KIND, marker.id): None}
+        if known is None:
+            gone[paths.fan_in(marker.id)] = None
+        else:
+            rest = tuple(one for one in rounds if one.deadline > to.now)
+            gone |= _line(known[0], rounds, rest, "", {}).set
+        tx.stage(Line(type="fanin.dropped", ids={"cue": marker.id}, set=gone))
+        return
+    cue = known[0]
+    rest = tuple(one for one in rounds if one.deadline > to.now)
+    tx.stage(_line(cue, rounds, rest, "fanin.timed_out", {"rounds": len(late)}))
+    for one in late:
+        missing = one.missing(ready(cue).sources)
+        if _goes_on(cue, to):
+            _fire(tx, cue, one, missing, to)
+        else:
+            _give_up(tx, cue, one, missing, to)
+
+
+def _give_up(
+    tx: Transaction, cue: Cue, late: Round, missing: tuple[str, ...], to: Settling
+) -> None:
+    """Stage that a fan-in did not come together: a record, and an alert."""
+    from cuectl.engine.cue_alerts import alert
+    from cuectl.engine.settle import read_cue
+
+    drop = Drop(reason=TIMED_OUT, first=late.started_at, last=to.now, count=1, missed=True)
+    dropped = claim.dropped_execution(cue, drop)
+    waited = {"waitedFor": list(missing), "reported": [one.source for one in late.reports]}
+    dropped = replace(dropped, payload=waited, ended_at=to.now, triggered_by="event")
+    tx.stage(claim.settled_event(dropped))
+    known = read_cue(tx, cue.id)
+    if known is not None:
+        names = ", ".join(missing)
+        message = f"'{cue.name}' waited for {names} in vain: the fan-in timed out"
+        state = alert(tx, *known, TIMED_OUT, message, dropped.id, to)
+        views: Views = {paths.state(cue.id): replace(state, last_status="missed").to_record()}
+        tx.stage(Line(type="cue.planned", ids={"cue": cue.id}, set=views))
