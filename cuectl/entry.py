@@ -30,11 +30,8 @@ def _run(words: list[str]) -> int:
             return 0
     import gc
 
-    from cuectl.cli import deferred_inspect
-
     # A command is over before collecting its garbage would pay; a worker turns it on again.
     gc.disable()
-    deferred_inspect.defer()
     from cuectl.cli import frame
 
     return frame.run(words)

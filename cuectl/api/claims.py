@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.api.changing import context_of_call, tell
@@ -15,6 +14,7 @@ from cuectl.engine.remote_claims import LEASE_MS, NotClaimed, NotOwner
 from cuectl.model.errors import Conflict
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.instants import to_text
+from cuectl.model.values import replace
 from cuectl.store import paths
 
 if TYPE_CHECKING:

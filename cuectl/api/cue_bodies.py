@@ -53,7 +53,7 @@ def bad_schedule(message: str) -> Problem:
 
 def _with_schedule(draft: CueDraft, said: Record, *, now: int, new: bool) -> CueDraft:
     """Add the schedule; what it says is checked here, for the peer's codes."""
-    from dataclasses import replace
+    from cuectl.model.values import replace
 
     zone = said.get("timezone")
     if zone is not None:
@@ -124,7 +124,7 @@ def moment_of(text: str, now: int) -> int:
 
 
 def _with_policy(draft: CueDraft, body: Record) -> CueDraft:
-    from dataclasses import replace
+    from cuectl.model.values import replace
 
     policy: Record = {}
     cleared: set[str] = set()
@@ -165,7 +165,7 @@ def _with_policy(draft: CueDraft, body: Record) -> CueDraft:
 
 
 def _with_work(draft: CueDraft, body: Record, *, by_user: bool) -> CueDraft:
-    from dataclasses import replace
+    from cuectl.model.values import replace
 
     callback = body.get("callback")
     task = (draft.payload or {}).get("task")
@@ -211,7 +211,7 @@ def draft_of_patch(body: Record, *, now: int, by_user: bool) -> CueDraft:
     Raises:
         Problem: it can't be made.
     """
-    from dataclasses import replace
+    from cuectl.model.values import replace
 
     draft = CueDraft(name=body.get("name"))
     if "schedule" in body:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.api.cue_answers import cue_answer
@@ -15,6 +14,7 @@ from cuectl.engine.idempotency import KeyUsedOtherwise, digest_of
 from cuectl.model.cue import AT_REST, CueStatus, Origin
 from cuectl.model.errors import Conflict
 from cuectl.model.instants import to_text
+from cuectl.model.values import replace
 
 if TYPE_CHECKING:
     from cuectl.api.caller import Call

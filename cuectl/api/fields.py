@@ -6,11 +6,11 @@ One declaration checks a value and describes it as JSON Schema, so that what is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cuectl.model.instants import from_text, to_text
 from cuectl.model.json_limits import any_text, has_nul, kind_of
+from cuectl.model.values import dataclass
 
 TYPE_CHECKING = False
 

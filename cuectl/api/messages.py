@@ -6,10 +6,10 @@ Only what a loopback interface needs: a length, no chunks, no trailers, no upgra
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
 
 from cuectl.api.errors import Problem
+from cuectl.model.values import dataclass, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 from cuectl.api.errors import Problem, invalid
 from cuectl.api.fields import Field, Invalid
+from cuectl.model.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

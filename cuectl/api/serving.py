@@ -7,7 +7,6 @@ import signal
 import socket
 import stat
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cuectl.api.authority import UserToken
@@ -16,6 +15,7 @@ from cuectl.api.service import Service
 from cuectl.engine.clock import monotonic_s
 from cuectl.engine.remote_plan import plan_for_workers
 from cuectl.model.errors import Conflict, CuectlError, Refused
+from cuectl.model.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cuectl.api.fields import Field, Invalid
 from cuectl.model.json_limits import kind_of
+from cuectl.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+from cuectl.model.values import dataclass, field
 
 Convert = Callable[[str], Any]
 

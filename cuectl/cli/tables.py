@@ -7,10 +7,10 @@ A table of ours costs 3 µs a row and no import; tabulate costs 55 ms before its
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from cuectl.model.terminal_text import visible
+from cuectl.model.values import dataclass
 
 Record = Mapping[str, Any]
 

@@ -6,11 +6,11 @@ zone data; only when they are used up is the schedule asked again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cuectl.model.instants import from_text
 from cuectl.model.plan import Due
+from cuectl.model.values import dataclass, replace
 
 if TYPE_CHECKING:
     from cuectl.model.cue import Cue, CueState, Record

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from cuectl.model.values import dataclass
 from cuectl.store.agenda import due_markers, next_marker_at
 from cuectl.store.views import BadView
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cuectl.engine.agents import driver_of
 from cuectl.model.errors import CuectlError
 from cuectl.model.turn import PromptBy
+from cuectl.model.values import dataclass
 
 if TYPE_CHECKING:
     from cuectl.engine.agents import Driver

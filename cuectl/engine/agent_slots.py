@@ -7,7 +7,6 @@ to the next in the line, in the same group.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine import claim
@@ -26,6 +25,7 @@ from cuectl.model.agent_queue import (
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.policy import Overlap
+from cuectl.model.values import replace
 from cuectl.store import paths
 
 if TYPE_CHECKING:

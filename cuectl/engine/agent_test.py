@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.agent_command import turn_command
@@ -17,6 +16,7 @@ from cuectl.engine.turn_runner import TurnEnd, Turns
 from cuectl.model.errors import CuectlError, NotFound
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.turn import Ask
+from cuectl.model.values import dataclass, replace
 
 if TYPE_CHECKING:
     from cuectl.engine.definitions_in_force import InForce

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from cuectl.model.alert import Alert, alert_from_record
+from cuectl.model.values import replace
 from cuectl.store import paths
 from cuectl.store.lines import Event
 

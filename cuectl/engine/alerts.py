@@ -7,8 +7,6 @@ condition's end clears it.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from cuectl.engine.alert_changes import STDERR, alert_ids, alert_views
 from cuectl.engine.sinks import SINKS
 from cuectl.model.alert import (
@@ -23,6 +21,7 @@ from cuectl.model.alert import (
 )
 from cuectl.model.ids import ALERT_PREFIX, timed_id
 from cuectl.model.terminal_text import one_line
+from cuectl.model.values import replace
 from cuectl.store.lines import Event
 
 TYPE_CHECKING = False

@@ -8,7 +8,6 @@ able to schedule code (design.md section 6). The user's own file is taken over b
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.definitions_in_force import compiled
@@ -22,6 +21,7 @@ from cuectl.model.definitions import Definitions
 from cuectl.model.errors import NotFound, StateError
 from cuectl.model.instants import to_text
 from cuectl.model.subscription_cue import cue_of_subscription
+from cuectl.model.values import dataclass
 from cuectl.store.definition_checks import check_definitions, load_definitions
 from cuectl.store.definition_problems import Level, Problem
 from cuectl.store.definition_sources import SourceFile, is_changed, read_source

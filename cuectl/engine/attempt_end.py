@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cuectl.model.execution_status import ExecutionStatus
@@ -12,6 +11,7 @@ from cuectl.model.instants import to_text
 from cuectl.model.outcome import ABSENT, EVIDENCE, Outcome
 from cuectl.model.outcome_file import FILE_BYTES, read_outcome
 from cuectl.model.start import Cause, Ended, Phase
+from cuectl.model.values import dataclass, replace
 from cuectl.model.verdict import (
     EndKind,
     ProcessEnd,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import select
 import signal
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cuectl.engine.clock import monotonic_s
 from cuectl.model.errors import ExitStatus, TimeLimit
 from cuectl.model.execution_status import ExecutionStatus
+from cuectl.model.values import dataclass
 from cuectl.model.verification import OutcomeState
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ records `cancelled`. What waits or is queued is settled at once.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim, process_tree
@@ -15,6 +14,7 @@ from cuectl.model.errors import Conflict
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.start import Phase, process_key
+from cuectl.model.values import replace
 from cuectl.store import passes, paths
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine.cue_drafts import knows_task
@@ -17,6 +16,7 @@ from cuectl.model.errors import NotFound
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.ids import cue_id
 from cuectl.model.instants import to_text
+from cuectl.model.values import dataclass, replace
 from cuectl.store import paths
 
 if TYPE_CHECKING:

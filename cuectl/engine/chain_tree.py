@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.executions import find_record, public, unsettled_records
 from cuectl.model.cue import cue_from_record, state_from_record
 from cuectl.model.cue_view import cue_view
 from cuectl.model.ids import time_of
+from cuectl.model.values import dataclass, field
 from cuectl.store import paths
 from cuectl.store.execution_history import REVISED, SETTLED
 from cuectl.store.lines import encode

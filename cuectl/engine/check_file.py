@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cuectl.engine.apply import merged, others_than, preview
 from cuectl.model.errors import CuectlError, InvalidFile
+from cuectl.model.values import dataclass
 from cuectl.store.definition_checks import check_definitions
 from cuectl.store.definition_problems import Level, Problem
 from cuectl.store.definition_sources import read_source

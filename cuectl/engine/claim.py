@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.model.execution import Execution, Record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.ids import execution_id
 from cuectl.model.instants import to_text
+from cuectl.model.values import replace
 from cuectl.store import paths
 from cuectl.store.lines import Event, Views
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cuectl.model.errors import UsageError
 from cuectl.model.instants import from_text, to_text
+from cuectl.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,6 @@ remembered, so that they do not run again.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
@@ -20,6 +19,7 @@ from cuectl.model.cue import CueStatus
 from cuectl.model.execution import Execution, Record, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.instants import HOUR, to_text
+from cuectl.model.values import replace
 from cuectl.store import paths
 from cuectl.store.lines import Event, Views
 

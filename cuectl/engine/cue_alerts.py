@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine.alert_changes import STDERR
 from cuectl.engine.alerts import clear_alerts, raise_alert
 from cuectl.model.execution_status import ExecutionStatus
+from cuectl.model.values import replace
 from cuectl.model.verdict import counts_as_failure, counts_as_success
 from cuectl.model.verification import OutcomeState
 

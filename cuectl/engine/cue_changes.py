@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
@@ -17,6 +16,7 @@ from cuectl.model.errors import Conflict
 from cuectl.model.execution import execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.plan import Drop
+from cuectl.model.values import dataclass, replace
 from cuectl.store import paths
 from cuectl.store.lines import Event, Views
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine.cue_lookup import find_cue
@@ -14,6 +13,7 @@ from cuectl.model.cue import Cue, CueState, Origin, state_from_record
 from cuectl.model.cue_draft import CueDraft, changed_cue, name_from_work, new_cue
 from cuectl.model.errors import NotFound
 from cuectl.model.ids import cue_id
+from cuectl.model.values import replace
 from cuectl.store import paths
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine.cue_changes import stage_pause, stage_resume, stage_update
@@ -12,6 +11,7 @@ from cuectl.engine.known_definitions import known_definitions
 from cuectl.engine.payloads import keeper
 from cuectl.model.cue_draft import changed_cue
 from cuectl.model.errors import Conflict
+from cuectl.model.values import replace
 
 if TYPE_CHECKING:
     from cuectl.engine.runtime import Runtime

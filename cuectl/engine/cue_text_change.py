@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine.cue_changes import stage_update
@@ -14,6 +13,7 @@ from cuectl.engine.file_cues import Making, cue_from_definition
 from cuectl.engine.payloads import keeper
 from cuectl.model.cue import state_from_record
 from cuectl.model.errors import Conflict, InvalidFile, UsageError
+from cuectl.model.values import replace
 from cuectl.store import paths
 from cuectl.store.definition_checks import load_definitions
 

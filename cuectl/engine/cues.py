@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine.cue_lookup import read_cue
@@ -10,6 +9,7 @@ from cuectl.engine.cue_schedule import coming_fires, marker_of
 from cuectl.model.cue import AT_REST, Cue, CueState, CueStatus
 from cuectl.model.errors import Conflict
 from cuectl.model.names import check_name
+from cuectl.model.values import replace
 from cuectl.store import paths
 from cuectl.store.lines import Event, Views
 

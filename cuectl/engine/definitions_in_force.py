@@ -7,7 +7,6 @@ since the last pass and a command must already know what it says.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.known_definitions import config_records, own_file_is_new
@@ -15,6 +14,7 @@ from cuectl.model.definition_files import override, with_own_defaults
 from cuectl.model.definition_records import from_record
 from cuectl.model.definitions import Definitions
 from cuectl.model.errors import InvalidFile, NotFound, StateError
+from cuectl.model.values import dataclass, field, replace
 from cuectl.store.definition_views import home_path
 
 if TYPE_CHECKING:

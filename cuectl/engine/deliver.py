@@ -6,10 +6,9 @@ time (reference/reliability.md, F54). `engine/delivery_round.py` is what the pro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cuectl.engine.alert_changes import MARKER, STDERR, read_alert, stage_delivery
 from cuectl.model.alert import Alert, Delivery, DeliveryStatus
+from cuectl.model.values import dataclass
 from cuectl.store import lock
 from cuectl.store.views import BadView
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import zlib
-from dataclasses import dataclass, replace
 
 from cuectl.engine import sinks as sink_registry
 from cuectl.engine.alert_changes import MARKER, STDERR, read_alert, stage_delivery
@@ -29,6 +28,7 @@ from cuectl.model.alert import (
 )
 from cuectl.model.errors import LockTimeout
 from cuectl.model.masking import Masker
+from cuectl.model.values import dataclass, replace
 from cuectl.store import lock
 from cuectl.store.agenda import due_markers
 from cuectl.store.env_file import read_env_file

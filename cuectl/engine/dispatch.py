@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine import claim
@@ -14,6 +13,7 @@ from cuectl.model.errors import UsageError
 from cuectl.model.event_types import COMPLETED
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.subscription_cue import targets_of
+from cuectl.model.values import replace
 
 if TYPE_CHECKING:
     from cuectl.engine.settling import Settling

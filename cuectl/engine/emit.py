@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.cue_lookup import find_cue
@@ -13,6 +12,7 @@ from cuectl.engine.listeners import is_subscription
 from cuectl.engine.surroundings import context_of
 from cuectl.model.errors import Conflict, NotFound, UsageError
 from cuectl.model.event import Event, check_type, event_from_record
+from cuectl.model.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine.agent_work import agent_of
@@ -11,6 +10,7 @@ from cuectl.engine.clock import monotonic_s
 from cuectl.engine.handler_start import limit_s, working_directory
 from cuectl.engine.settle import read_open, settle
 from cuectl.model.start import Cause, Ended, Phase
+from cuectl.model.values import dataclass, replace
 from cuectl.model.verdict import ReportWait
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ the line of its own cue, so that what one subscription starts runs in the order 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from cuectl.engine.settle import finish, read_cue
 from cuectl.model.agent_queue import QUEUE_FULL
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.policy import Overlap
+from cuectl.model.values import replace
 from cuectl.store import paths
 
 if TYPE_CHECKING:

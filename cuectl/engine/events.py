@@ -6,7 +6,6 @@ event is unmatched, and no source forgets an event or sends it twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.dispatch import dispatch
@@ -14,6 +13,7 @@ from cuectl.engine.fan_in_rounds import report as report_to_fan_in
 from cuectl.engine.listeners import listeners
 from cuectl.model.ids import EVENT_PREFIX, timed_id
 from cuectl.model.instants import DAY
+from cuectl.model.values import dataclass, field, replace
 from cuectl.store import paths
 from cuectl.store.lines import Event as Line
 

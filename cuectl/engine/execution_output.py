@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cuectl.model.errors import NotFound
+from cuectl.model.values import dataclass
 from cuectl.store import output_reading, paths
 
 if TYPE_CHECKING:

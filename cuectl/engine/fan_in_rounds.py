@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine import claim
@@ -20,6 +19,7 @@ from cuectl.model.fan_in import (
 )
 from cuectl.model.ids import EVENT_PREFIX, timed_id
 from cuectl.model.plan import Drop
+from cuectl.model.values import replace
 from cuectl.store import paths
 from cuectl.store.lines import Event as Line
 

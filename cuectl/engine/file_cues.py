@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.cue_changes import stage_delete, stage_update
@@ -16,6 +15,7 @@ from cuectl.model.draft_trigger import read_trigger
 from cuectl.model.errors import Conflict, InvalidFile, UsageError
 from cuectl.model.ids import cue_id
 from cuectl.model.subscription_cue import EVENT
+from cuectl.model.values import dataclass, field, replace
 from cuectl.store import paths
 from cuectl.store.lines import Event
 

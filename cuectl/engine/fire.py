@@ -5,7 +5,6 @@ A manual run has an identity of its own and never uses up a scheduled occurrence
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
@@ -14,6 +13,7 @@ from cuectl.model.errors import Conflict
 from cuectl.model.execution import Execution, Record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.ids import execution_id
+from cuectl.model.values import replace
 from cuectl.store import paths
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from cuectl.model.errors import Conflict
+from cuectl.model.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cuectl.engine.agent_work import agent_directory, agent_of, turn_limit_s
@@ -22,6 +21,7 @@ from cuectl.model.handler_text import (
 )
 from cuectl.model.instants import MINUTE, to_text
 from cuectl.model.start import Phase, Start
+from cuectl.model.values import dataclass
 from cuectl.model.webhook import LIMIT_S as WEBHOOK_LIMIT_S
 from cuectl.store import paths, payload_files
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from cuectl.model.errors import NotFound
+from cuectl.model.values import dataclass
 from cuectl.store.archive import read_archive, write_archive
 from cuectl.store.definition_views import HOME_VIEW, home_path
 from cuectl.store.lines import Event

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cuectl.model.instants import from_text
+from cuectl.model.values import dataclass
 from cuectl.store.lines import encode
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ verified success of a run that had shown none (reference/cueapi.md 3.5).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.outside_outcome import believed
@@ -14,6 +13,7 @@ from cuectl.engine.verify import revise
 from cuectl.model.errors import Conflict, UsageError
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.outcome import EVIDENCE, Outcome, field_problem
+from cuectl.model.values import replace
 from cuectl.model.verification import OutcomeState, VerificationMode, judge
 
 if TYPE_CHECKING:

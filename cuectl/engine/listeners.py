@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cuectl.model.cue import CueStatus, cue_from_record, state_from_record
 from cuectl.model.subscription_cue import EVENT
 from cuectl.model.subscription_match import Subscription, subscription_of
+from cuectl.model.values import dataclass
 from cuectl.store import paths
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ import contextlib
 import os
 import resource
 import signal
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from cuectl.engine.clock import monotonic_s, since_boot_ns
 from cuectl.model.start import Phase, Start
+from cuectl.model.values import dataclass
 from cuectl.store import files, output
 
 if TYPE_CHECKING:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cuectl.engine.clock import since_boot_ns
 from cuectl.model.start import Phase, process_key
+from cuectl.model.values import dataclass
 from cuectl.store import passes
 from cuectl.store.views import BadView
 

@@ -7,7 +7,6 @@ work, the verdict waits for its exit (contracts.md, identity 14).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine import claim
@@ -21,6 +20,7 @@ from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.plan import retry_at
 from cuectl.model.start import Ended
+from cuectl.model.values import dataclass, replace
 from cuectl.model.verdict import ReportWait
 from cuectl.model.verification import ArtifactFact, VerificationMode, judge, local_artifacts
 from cuectl.store import outcome_writer, output, paths

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine import pass_end
@@ -28,6 +27,7 @@ from cuectl.engine.supervise import Supervisor, ended_of
 from cuectl.engine.surroundings import Context, context_of
 from cuectl.model.errors import LockTimeout
 from cuectl.model.start import Cause, Ended, Phase
+from cuectl.model.values import replace
 from cuectl.store import lock
 from cuectl.store.passes import PassFile
 

@@ -6,7 +6,6 @@ occurrence (hole A9). The decisions themselves are pure (`model/plan.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
@@ -23,6 +22,7 @@ from cuectl.model.execution import Execution, Record, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.plan import Drop, Queue, Start, decide, streak_alerts
 from cuectl.model.policy import Overlap
+from cuectl.model.values import dataclass, field, replace
 from cuectl.store import paths
 from cuectl.store.lines import Event, Views
 

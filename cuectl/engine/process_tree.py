@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from cuectl.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.instants import from_text
+from cuectl.model.values import dataclass, field
 from cuectl.model.verdict import counts_as_failure
 from cuectl.model.verification import OutcomeState
 

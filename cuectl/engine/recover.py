@@ -6,7 +6,6 @@ the store lock held and the views written (hole A32).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim, process_tree
@@ -17,6 +16,7 @@ from cuectl.engine.settle import claimed_by, promote_queued, read_cue
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.start import Cause, Ended, Phase, process_key
+from cuectl.model.values import dataclass, field
 from cuectl.store import output, passes, paths
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ Source: contracts.md, identity 8.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
@@ -13,6 +12,7 @@ from cuectl.model.cue import Cue, CueState, CueStatus, cue_from_record, state_fr
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.instants import to_text
 from cuectl.model.plan import Drop
+from cuectl.model.values import replace
 from cuectl.model.verdict import counts_as_failure, counts_as_success
 from cuectl.model.verification import OutcomeState
 from cuectl.store import paths

@@ -7,7 +7,6 @@ is over it is pending again (contracts.md, identity 9).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
@@ -17,6 +16,7 @@ from cuectl.engine.settle import RERUNS_MOST, finish, read_cue
 from cuectl.model.errors import Conflict, Refused
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
+from cuectl.model.values import replace
 from cuectl.store import paths
 
 if TYPE_CHECKING:

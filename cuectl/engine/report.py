@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
 from cuectl.engine.settle import read_open
 from cuectl.model.errors import Conflict, LockTimeout, NotFound, StateError, UsageError
 from cuectl.model.outcome_file import FILE_BYTES, merge_report
+from cuectl.model.values import dataclass, replace
 from cuectl.store import files, outcome_writer, output, paths
 
 if TYPE_CHECKING:

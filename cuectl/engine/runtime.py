@@ -7,11 +7,11 @@ put in what they like.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cuectl.engine.clock import Clock, clock_from, random_bytes
+from cuectl.model.values import dataclass
 from cuectl.store import home as home_directory
 from cuectl.store.store import Limits, Store
 

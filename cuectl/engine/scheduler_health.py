@@ -6,8 +6,8 @@ Every pass leaves its time as that of `last-pass`, the idle one too.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
+from cuectl.model.values import dataclass
 from cuectl.store import passes
 
 TYPE_CHECKING = False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.definitions_in_force import compiled, definitions_now
 from cuectl.engine.known_definitions import config_records
 from cuectl.model.definitions import Settings
+from cuectl.model.values import fields
 
 if TYPE_CHECKING:
     from cuectl.engine.view_source import ViewSource

@@ -6,7 +6,6 @@ one transaction, so none can be lost without the others.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
@@ -20,6 +19,7 @@ from cuectl.model.execution_status import NEVER_STARTED, ExecutionStatus
 from cuectl.model.plan import retry_at
 from cuectl.model.policy import OnInterrupted
 from cuectl.model.start import Ended, Phase
+from cuectl.model.values import replace
 from cuectl.model.verdict import Verdict, counts_as_failure
 from cuectl.model.verification import OutcomeState, VerificationMode
 from cuectl.store import paths

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cuectl.engine.agenda_view import Agenda, look_at_agenda
 from cuectl.engine.alert_list import alerts_in
 from cuectl.engine.cue_lookup import cue_ids
@@ -11,6 +9,7 @@ from cuectl.engine.open_work import OpenWork, open_work
 from cuectl.engine.recent_results import RecentResults, recent_results
 from cuectl.engine.scheduler_health import SchedulerHealth, scheduler_health
 from cuectl.model.instants import DAY, to_text
+from cuectl.model.values import dataclass
 from cuectl.store import files
 from cuectl.store.reading import open_reader
 

@@ -9,13 +9,13 @@ import contextlib
 import os
 import select
 import signal
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cuectl.engine import process_tree
 from cuectl.engine.clock import monotonic_s
 from cuectl.engine.local_executor import LocalExecutor, Process, exit_of, reap
 from cuectl.model.start import Cause, Ended, Phase
+from cuectl.model.values import dataclass, field
 from cuectl.store import output
 
 if TYPE_CHECKING:

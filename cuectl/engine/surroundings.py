@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine.alerts import sink_keys
 from cuectl.engine.handler_start import Surroundings
 from cuectl.engine.settling import Settling
 from cuectl.model.masking import Masker
+from cuectl.model.values import dataclass, replace
 from cuectl.store.env_file import read_env_file
 
 if TYPE_CHECKING:

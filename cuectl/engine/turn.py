@@ -7,7 +7,6 @@ Passes use it for executions; whoever runs turns outside of a pass uses it throu
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cuectl.engine.agent_command import begins_sessions, turn_command
@@ -15,6 +14,7 @@ from cuectl.engine.agents import driver_of
 from cuectl.model.handler_text import environment_value
 from cuectl.model.start import Phase, Start
 from cuectl.model.turn import Ask
+from cuectl.model.values import dataclass, field
 from cuectl.store import paths
 from cuectl.store.prompt_files import write_prompt
 

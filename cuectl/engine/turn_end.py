@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine.agents import empty_is_error, reader_of
 from cuectl.model.outcome import TEXT_LIMITS
 from cuectl.model.turn import Answer, first_line, judge_turn
+from cuectl.model.values import replace
 from cuectl.store import files, output
 
 if TYPE_CHECKING:

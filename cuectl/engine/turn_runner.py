@@ -9,7 +9,6 @@ Who runs many at once starts each with `start` and asks `wait` for what has ende
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.attempt_end import Found, judge_attempt
@@ -21,6 +20,7 @@ from cuectl.model.errors import CuectlError
 from cuectl.model.execution import Execution
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.start import Cause, Ended
+from cuectl.model.values import dataclass, field
 from cuectl.model.verdict import ReportWait
 
 if TYPE_CHECKING:

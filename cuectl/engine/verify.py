@@ -6,7 +6,6 @@ The record of a settled execution changes by a new after-image with a higher `re
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
@@ -15,6 +14,7 @@ from cuectl.engine.release import release_children
 from cuectl.engine.settle import read_cue, tell_listeners
 from cuectl.model.errors import Conflict
 from cuectl.model.execution_status import ExecutionStatus
+from cuectl.model.values import replace
 from cuectl.model.verification import OutcomeState
 from cuectl.store import paths
 from cuectl.store.lines import Event, Views

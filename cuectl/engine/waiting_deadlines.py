@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine.attempt_end import Found, find, judge_attempt
@@ -11,6 +10,7 @@ from cuectl.engine.remote_claims import is_remote, lapse
 from cuectl.engine.settle import settle
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.start import Ended
+from cuectl.model.values import replace
 from cuectl.model.verdict import ReportWait
 from cuectl.store import paths
 

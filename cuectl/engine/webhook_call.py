@@ -11,7 +11,6 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.sinks import NotDelivered
@@ -19,6 +18,7 @@ from cuectl.engine.sinks.web_address import resolve
 from cuectl.engine.sinks.webhook import connected, signature
 from cuectl.model.errors import Conflict
 from cuectl.model.instants import to_text
+from cuectl.model.values import dataclass
 from cuectl.store.token_file import SIGNING_KEY, read_or_make
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ served in order, but for those that must wait for themselves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
+
+from cuectl.model.values import dataclass, replace
 
 Record = dict[str, Any]
 

@@ -6,11 +6,11 @@ An alert is an edge: it is raised when a condition begins, not again while it la
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from cuectl.model.instants import DAY, from_text, to_text
+from cuectl.model.values import dataclass, field, replace
 
 Record = dict[str, Any]
 

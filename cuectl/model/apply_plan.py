@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from cuectl.model.definition_records import SECTIONS, item_record
 from cuectl.model.definitions import Definitions
 from cuectl.model.terminal_text import visible
+from cuectl.model.values import dataclass
 
 Record = dict[str, Any]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cuectl.model.cron_fields import (
     DAY,
     HOUR,
@@ -15,6 +13,7 @@ from cuectl.model.cron_fields import (
     parse_field,
     values,
 )
+from cuectl.model.values import dataclass
 
 Fields = tuple[str, str, str, str, str]
 MONTH_LENGTHS = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)

@@ -6,7 +6,7 @@ single value, no empty list items. A mask has bit `n` set when the field admits 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from cuectl.model.values import dataclass
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")

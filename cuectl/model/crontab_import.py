@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from cuectl.model.cue import Origin
 from cuectl.model.cue_draft import CueDraft, name_from_work, new_cue
 from cuectl.model.errors import UsageError
+from cuectl.model.values import dataclass, field
 
 _SETTING = re.compile(r"""\s*(["']?)([A-Za-z_]\w*)\1\s*=\s*(.*?)\s*$""")
 _ENTRY = re.compile(r"\s*(@\w+|(?:\S+\s+){4}\S+)\s+(\S.*)$")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, field
 
 from cuectl.model.errors import Conflict, Refused
+from cuectl.model.values import dataclass, field
 
 BEGIN, END = b"# BEGIN CUECTL", b"# END CUECTL"
 NOTE = b"# 'cuectl scheduler remove' takes this out; what you change in here is lost."

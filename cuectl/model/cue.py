@@ -6,12 +6,12 @@ journal and not its whole definition (hole A17).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from cuectl.model.instants import from_text, to_text
 from cuectl.model.policy import PLAIN, Policy, policy_from_record
+from cuectl.model.values import dataclass, field
 
 Record = dict[str, Any]
 

@@ -6,7 +6,6 @@ a cue that exists has passed the same rules wherever it came from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cuectl.model.cue import Cue, Origin
@@ -15,6 +14,7 @@ from cuectl.model.draft_trigger import read_trigger
 from cuectl.model.errors import UsageError
 from cuectl.model.ids import is_cue_id
 from cuectl.model.names import check_name
+from cuectl.model.values import dataclass, replace
 
 Record = dict[str, Any]
 

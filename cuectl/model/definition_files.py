@@ -6,11 +6,11 @@ a name of a handler or an agent in two files is refused, naming both.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.model.definitions import Definitions, Settings
 from cuectl.model.errors import Conflict
+from cuectl.model.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

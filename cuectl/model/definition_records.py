@@ -5,7 +5,6 @@ What has its default is left out; unknown members of a record are not looked at.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cuectl.model.definitions import (
@@ -19,6 +18,7 @@ from cuectl.model.definitions import (
     SubscriptionDefinition,
 )
 from cuectl.model.policy import Policy, policy_from_record
+from cuectl.model.values import MISSING, fields
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

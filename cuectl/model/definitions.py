@@ -6,10 +6,10 @@ so this module imports nothing but other values.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from cuectl.model.policy import DEFAULT_TIMEOUT_S, PLAIN, Overlap, Policy
+from cuectl.model.values import dataclass, field
 
 Record = dict[str, Any]
 

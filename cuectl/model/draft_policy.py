@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from cuectl.model.errors import UsageError
 from cuectl.model.policy import PLAIN, Policy
+from cuectl.model.values import replace
 
 if TYPE_CHECKING:
     from cuectl.model.cue_draft import CueDraft

@@ -5,11 +5,11 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from cuectl.model.errors import UsageError
 from cuectl.model.instants import from_text, to_text
+from cuectl.model.values import dataclass, field
 
 Record = dict[str, Any]
 

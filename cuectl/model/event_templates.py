@@ -8,13 +8,13 @@ issue's body that says `{{CUE_GH_TITLE}}` stays those characters. Source: the se
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 from cuectl.model import event_types
 from cuectl.model.filters import ABSENT, printed, value_at
 from cuectl.model.instants import to_text
 from cuectl.model.standard_variables import STANDARD, Place, standard_value
+from cuectl.model.values import dataclass, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

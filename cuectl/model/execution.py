@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
 from typing import Any
 
 from cuectl.model.execution_status import ExecutionStatus, is_final
 from cuectl.model.instants import from_text, to_text
 from cuectl.model.policy import PLAIN, Policy, policy_from_record
+from cuectl.model.values import dataclass, field, fields
 
 Record = dict[str, Any]
 

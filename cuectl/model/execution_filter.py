@@ -8,11 +8,11 @@ it lacks the needles would not have matched.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cuectl.model.execution_status import FINAL
 from cuectl.model.instants import from_text
+from cuectl.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,9 @@ the top of the chain where its sources share one, else it takes reports as they 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
+
+from cuectl.model.values import dataclass, replace
 
 Record = dict[str, Any]
 

@@ -7,9 +7,9 @@ same rules (reference/cueapi.md 3.1 and 5.4 B2), so what one accepts, all accept
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from cuectl.model.json_limits import any_text, has_nul, has_surrogate
+from cuectl.model.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ for each due occurrence, or for a range of them, and the cue's state after all o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from cuectl.model.instants import MINUTE
 from cuectl.model.policy import CatchUp, Overlap, Policy
+from cuectl.model.values import dataclass, replace
 
 if TYPE_CHECKING:
     from cuectl.model.cue import CueState

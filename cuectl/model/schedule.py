@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from cuectl.model.instants import from_text, to_text
+from cuectl.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,9 +6,8 @@ check; what has no meaning without a desktop app is empty (reference/maestro-cue
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cuectl.model.instants import DAY, MINUTE, civil
+from cuectl.model.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

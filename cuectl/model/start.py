@@ -6,8 +6,9 @@ would take the same value and return the same value (design.md section 7).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from cuectl.model.values import dataclass, field
 
 
 class Phase(StrEnum):

@@ -7,11 +7,11 @@ reference/maestro-cue.md 3, 5 and 7.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from cuectl.model.event_types import CHAIN_DEPTH_MOST, COMPLETED
 from cuectl.model.filters import Filter, compile_filter
+from cuectl.model.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ names, then the exit code, then an empty answer (reference/agent-clis.md 4 and 6
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from cuectl.model.values import dataclass, field
 
 Record = dict[str, Any]
 

@@ -1,13 +1,12 @@
-"""Dataclasses that cost little to define: ours are made at every start of the program.
+"""Dataclasses that cost little to define: ours are defined anew at every start of the program.
 
-The standard decorator writes and compiles five functions for each class, used or not, which
-took more than half of the start of a pass. This one compiles the constructor alone, when it
-is first called; everything else is shared. `replace` copies without a constructor. Type
-checkers see the standard library's own, and `dataclasses.fields` and its like work on what
-is made here.
+The standard decorator writes and compiles the methods of a class when it is defined, used or
+not, which took more than half of the start of a pass. This one compiles the constructor
+alone, and only when somebody calls it; all other methods are shared by all classes.
 
-Supported is what values need: fields with defaults or factories, `frozen`, `slots`,
-`kw_only`, `order`. There is no `__post_init__`.
+Type checkers see the standard library's, and `dataclasses.fields` and its like work on what
+is made here. Supported is what values need: defaults and factories, `frozen`, `slots`,
+`kw_only`, `order`. There is no `__post_init__`, and no class derives from another.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from operator import attrgetter
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from dataclasses import MISSING, dataclass, field, fields, replace
+    from dataclasses import MISSING, dataclass, field, fields, replace  # noqa: TID251
     from typing import Any
 
 __all__ = ["MISSING", "dataclass", "field", "fields", "replace"]
@@ -33,7 +32,6 @@ class _Missing:
 
 
 _MISSING = _Missing()
-_ABSENT: Any = object()
 
 
 class _Field:
@@ -48,70 +46,76 @@ class _Field:
 
 
 class _Shape:
-    """What is known of a class; the parts that cost something are made when they are needed."""
+    """What is known of a class.
 
-    __slots__ = ("by_name", "cls", "frozen", "get", "items", "kw_only", "names", "puts", "slots")
+    Attributes:
+        cls: the class; with slots, the one that took the place of the one that was written.
+        values: returns the values of all fields, a tuple.
+        setters: field to what sets its slot, frozen or not; found at the first `replace`.
+    """
 
-    def __init__(self, items: dict[str, _Field], *, frozen: bool, slots: bool, kw_only: bool):
-        self.items = items
-        self.names = tuple(items)
-        self.frozen, self.slots, self.kw_only = frozen, slots, kw_only
+    __slots__ = ("cls", "fields", "frozen", "kw_only", "setters", "slots", "values")
+
+    def __init__(self, found: dict[str, _Field], *, frozen: bool, slots: bool, kw_only: bool):
         self.cls: Any = None
-        self.get: Callable[[Any], tuple[Any, ...]] = _nothing
-        if len(items) > 1:
-            self.get = attrgetter(*items)
-        elif items:
-            self.get = _single(self.names[0])
-        self.puts: tuple[Callable[[Any, Any], None], ...] = ()
-        self.by_name: dict[str, Callable[[Any, Any], None]] = {}
-
-    def find_puts(self) -> None:
-        """Find the functions that set a slot, frozen or not."""
-        self.by_name = {name: getattr(self.cls, name).__set__ for name in self.names}
-        self.puts = tuple(self.by_name.values())
-
-    def constructor(self) -> Callable[..., None]:
-        """Write and compile `__init__`."""
-        known: dict[str, Any] = {"absent": _ABSENT}
-        parameters, body = [], []
-        for name, item in self.items.items():
-            value = name
-            if item.default_factory is not _MISSING:
-                known[f"make_{name}"] = item.default_factory
-                parameters.append(f"{name}=absent")
-                value = f"{name} if {name} is not absent else make_{name}()"
-            elif item.default is not _MISSING:
-                known[f"default_{name}"] = item.default
-                parameters.append(f"{name}=default_{name}")
-            else:
-                parameters.append(name)
-            body.append(self._assignment(name, value, known))
-        star = "*, " if self.kw_only and parameters else ""
-        lines = "\n ".join(body or ["pass"])
-        text = f"def __init__(self, {star}{', '.join(parameters)}):\n {lines}\n"
-        exec(text, known)  # noqa: S102 - of names that stand in our own classes
-        made: Callable[..., None] = known["__init__"]
-        made.__qualname__ = f"{self.cls.__qualname__}.__init__"
-        return made
-
-    def _assignment(self, name: str, value: str, known: dict[str, Any]) -> str:
-        if not self.frozen:
-            return f"self.{name} = {value}"
-        if not self.slots:
-            return f"self.__dict__[{name!r}] = {value}"
-        known[f"put_{name}"] = getattr(self.cls, name).__set__
-        return f"put_{name}(self, {value})"
+        self.fields = found
+        self.frozen, self.slots, self.kw_only = frozen, slots, kw_only
+        self.setters: dict[str, Callable[[Any, Any], None]] = {}
+        self.values: Callable[[Any], tuple[Any, ...]] = _getter(tuple(found))
 
 
-def _nothing(_: Any) -> tuple[Any, ...]:
-    return ()
+def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda value: tuple(getattr(value, name) for name in names)
 
 
-def _single(name: str) -> Callable[[Any], tuple[Any, ...]]:
-    def get(value: Any) -> tuple[Any, ...]:
-        return (getattr(value, name),)
+# --- what a class gets ------------------------------------------------------------------------
 
-    return get
+
+class _Constructor:
+    """`__init__`, written and compiled when somebody looks for it."""
+
+    __slots__ = ("_shape",)
+
+    def __init__(self, shape: _Shape) -> None:
+        self._shape = shape
+
+    def __get__(self, value: Any, cls: Any) -> Any:
+        shape = self._shape
+        known: dict[str, Any] = {"_absent": _MISSING}
+        parameters = [_parameter(item, known) for item in shape.fields.values()]
+        star = "*, " if shape.kw_only and parameters else ""
+        lines = [_assignment(item, shape, known) for item in shape.fields.values()]
+        body = "\n ".join(lines or ["pass"])
+        text = f"def __init__(self, {star}{', '.join(parameters)}):\n {body}\n"
+        exec(text, known)  # noqa: S102 - nothing but the names of the fields of our own classes
+        made = known["__init__"]
+        made.__qualname__ = f"{shape.cls.__qualname__}.__init__"
+        shape.cls.__init__ = made
+        return made.__get__(value, cls)
+
+
+def _parameter(item: _Field, known: dict[str, Any]) -> str:
+    if item.default_factory is not _MISSING:
+        return f"{item.name}=_absent"
+    if item.default is _MISSING:
+        return item.name
+    known[f"_default_{item.name}"] = item.default
+    return f"{item.name}=_default_{item.name}"
+
+
+def _assignment(item: _Field, shape: _Shape, known: dict[str, Any]) -> str:
+    name = value = item.name
+    if item.default_factory is not _MISSING:
+        known[f"_make_{name}"] = item.default_factory
+        value = f"_make_{name}() if {name} is _absent else {name}"
+    if not shape.frozen:
+        return f"self.{name} = {value}"
+    if not shape.slots:
+        return f"self.__dict__[{name!r}] = {value}"
+    known[f"_set_{name}"] = getattr(shape.cls, name).__set__
+    return f"_set_{name}(self, {value})"
 
 
 class _Standard:
@@ -127,26 +131,79 @@ class _Standard:
 
         shape = cls.__shape__
         plain = []
-        for item in shape.items.values():
-            given: dict[str, Any] = {}
-            if item.default_factory is not _MISSING:
-                given["default_factory"] = item.default_factory
-            elif item.default is not _MISSING:
-                given["default"] = item.default
-            plain.append((item.name, item.type, dataclasses.field(**given)))
-        made = dataclasses.make_dataclass(cls.__name__, plain, frozen=shape.frozen, kw_only=True)
+        for item in shape.fields.values():
+            given = {"default": item.default, "default_factory": item.default_factory}
+            given = {word: found for word, found in given.items() if found is not _MISSING}
+            plain.append((item.name, item.type, dataclasses.field(**given)))  # noqa: TID251
+        options = {"frozen": shape.frozen, "slots": shape.slots, "kw_only": shape.kw_only}
+        made = dataclasses.make_dataclass(cls.__name__, plain, **options)
+        setattr(cls, self._name, made.__dict__[self._name])
         return made.__dict__[self._name]
 
 
 _STANDARD = {name: _Standard(name) for name in ("__dataclass_fields__", "__dataclass_params__")}
 
 
+def _repr(self: Any) -> str:
+    parts = [f"{name}={getattr(self, name)!r}" for name in self.__shape__.fields]
+    return f"{type(self).__qualname__}({', '.join(parts)})"
+
+
+def _eq(self: Any, other: Any) -> Any:
+    if other.__class__ is not self.__class__:
+        return NotImplemented
+    values = self.__shape__.values
+    return values(self) == values(other)
+
+
+def _lt(self: Any, other: Any) -> Any:
+    if other.__class__ is not self.__class__:
+        return NotImplemented
+    values = self.__shape__.values
+    return values(self) < values(other)
+
+
+def _le(self: Any, other: Any) -> Any:
+    if other.__class__ is not self.__class__:
+        return NotImplemented
+    values = self.__shape__.values
+    return values(self) <= values(other)
+
+
+def _hash(self: Any) -> int:
+    return hash(self.__shape__.values(self))
+
+
+def _refuse_set(_: Any, name: str, _value: Any) -> None:
+    from dataclasses import FrozenInstanceError
+
+    raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+
+def _refuse_delete(_: Any, name: str) -> None:
+    from dataclasses import FrozenInstanceError
+
+    raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+
+def _getstate(self: Any) -> tuple[Any, ...]:
+    found: tuple[Any, ...] = self.__shape__.values(self)
+    return found
+
+
+def _setstate(self: Any, state: tuple[Any, ...]) -> None:
+    for name, value in zip(self.__shape__.fields, state, strict=True):
+        object.__setattr__(self, name, value)
+
+
+# --- making a class ---------------------------------------------------------------------------
+
+
 def _dataclass(
     *, frozen: bool = False, slots: bool = False, kw_only: bool = False, order: bool = False
 ) -> Callable[[type], type]:
     def decorate(cls: type) -> type:
-        items = _fields_of(cls)
-        shape = _Shape(items, frozen=frozen, slots=slots, kw_only=kw_only)
+        shape = _Shape(_fields_of(cls), frozen=frozen, slots=slots, kw_only=kw_only)
         members = _members(cls, shape, order=order)
         shape.cls = _with_slots(cls, shape, members) if slots else _extended(cls, shape, members)
         return shape.cls  # type: ignore[no-any-return]
@@ -154,20 +211,14 @@ def _dataclass(
     return decorate
 
 
-def _fields_of(cls: Any) -> dict[str, _Field]:
-    """Return the fields of a class, those of its bases first."""
-    items: dict[str, _Field] = {}
-    for base in cls.__mro__[:0:-1]:
-        if shape := base.__dict__.get("__shape__"):
-            items |= shape.items
+def _fields_of(cls: type) -> dict[str, _Field]:
+    found: dict[str, _Field] = {}
     for name, kind in cls.__annotations__.items():
-        if "ClassVar" in str(kind):
-            continue
         given = cls.__dict__.get(name, _MISSING)
         item = given if isinstance(given, _Field) else _Field(default=given)
         item.name, item.type = name, kind
-        items[name] = item
-    return items
+        found[name] = item
+    return found
 
 
 def _members(cls: type, shape: _Shape, *, order: bool) -> dict[str, Any]:
@@ -175,17 +226,17 @@ def _members(cls: type, shape: _Shape, *, order: bool) -> dict[str, Any]:
     members: dict[str, Any] = {
         **_STANDARD,
         "__shape__": shape,
-        "__match_args__": () if shape.kw_only else shape.names,
-        "__init__": _first_init(shape),
+        "__match_args__": () if shape.kw_only else tuple(shape.fields),
+        "__init__": _Constructor(shape),
         "__repr__": _repr,
         "__eq__": _eq,
         "__hash__": _hash if shape.frozen else None,
     }
     if shape.frozen:
-        members |= {"__setattr__": _refuse, "__delattr__": _refuse}
+        members |= {"__setattr__": _refuse_set, "__delattr__": _refuse_delete}
         members |= {"__getstate__": _getstate, "__setstate__": _setstate}
     if order:
-        members |= {"__lt__": _lt, "__le__": _le, "__gt__": _gt, "__ge__": _ge}
+        members |= {"__lt__": _lt, "__le__": _le}
     own = cls.__dict__
     # Python itself gives a class with an `__eq__` of its own an empty `__hash__`.
     return {name: item for name, item in members.items() if own.get(name) is None}
@@ -194,10 +245,9 @@ def _members(cls: type, shape: _Shape, *, order: bool) -> dict[str, Any]:
 def _with_slots(cls: type, shape: _Shape, members: dict[str, Any]) -> type:
     """Return the class made anew: slots can't be added to one that is there."""
     content = dict(cls.__dict__)
-    inherited = {name for base in cls.__mro__[1:-1] for name in getattr(base, "__slots__", ())}
-    for name in (*shape.names, "__dict__", "__weakref__"):
+    for name in (*shape.fields, "__dict__", "__weakref__"):
         content.pop(name, None)
-    content["__slots__"] = tuple(name for name in shape.names if name not in inherited)
+    content["__slots__"] = tuple(shape.fields)
     content.update(members)
     made = type(cls)(cls.__name__, cls.__bases__, content)
     made.__qualname__ = cls.__qualname__
@@ -205,95 +255,31 @@ def _with_slots(cls: type, shape: _Shape, members: dict[str, Any]) -> type:
 
 
 def _extended(cls: type, shape: _Shape, members: dict[str, Any]) -> type:
-    for name, item in shape.items.items():
+    for name, item in shape.fields.items():
         if isinstance(cls.__dict__.get(name), _Field):
-            if item.default is _MISSING:
-                delattr(cls, name)
-            else:
-                setattr(cls, name, item.default)
+            delattr(cls, name)
+        elif item.default is not _MISSING:
+            setattr(cls, name, item.default)
     for name, member in members.items():
         setattr(cls, name, member)
     return cls
-
-
-def _first_init(shape: _Shape) -> Callable[..., None]:
-    def __init__(self: Any, *arguments: Any, **values: Any) -> None:  # noqa: N807
-        made = shape.constructor()
-        shape.cls.__init__ = made
-        made(self, *arguments, **values)
-
-    return __init__
-
-
-# --- what all of them share ------------------------------------------------------------------
-
-
-def _repr(self: Any) -> str:
-    parts = [f"{name}={getattr(self, name)!r}" for name in self.__shape__.names]
-    return f"{type(self).__qualname__}({', '.join(parts)})"
-
-
-def _eq(self: Any, other: Any) -> Any:
-    if other.__class__ is not self.__class__:
-        return NotImplemented
-    get = self.__shape__.get
-    return get(self) == get(other)
-
-
-def _hash(self: Any) -> int:
-    return hash(self.__shape__.get(self))
-
-
-def _refuse(self: Any, name: str, *_: Any) -> None:
-    from dataclasses import FrozenInstanceError
-
-    raise FrozenInstanceError(f"cannot change field {name!r}")
-
-
-def _getstate(self: Any) -> tuple[Any, ...]:
-    found: tuple[Any, ...] = self.__shape__.get(self)
-    return found
-
-
-def _setstate(self: Any, state: tuple[Any, ...]) -> None:
-    for name, item in zip(self.__shape__.names, state, strict=True):
-        object.__setattr__(self, name, item)
-
-
-def _lt(self: Any, other: Any) -> Any:
-    return self.__shape__.get(self) < other.__shape__.get(other)
-
-
-def _le(self: Any, other: Any) -> Any:
-    return self.__shape__.get(self) <= other.__shape__.get(other)
-
-
-def _gt(self: Any, other: Any) -> Any:
-    return self.__shape__.get(self) > other.__shape__.get(other)
-
-
-def _ge(self: Any, other: Any) -> Any:
-    return self.__shape__.get(self) >= other.__shape__.get(other)
-
-
-# --- functions -------------------------------------------------------------------------------
 
 
 def _replace(value: Any, /, **changes: Any) -> Any:
     cls = value.__class__
     shape = cls.__shape__
     if not shape.slots:
-        return cls(**dict(zip(shape.names, shape.get(value), strict=True)) | changes)
-    if not shape.puts:
-        shape.find_puts()
+        return cls(**dict(zip(shape.fields, shape.values(value), strict=True)) | changes)
+    setters = shape.setters
+    if not setters:
+        setters = shape.setters = {name: getattr(cls, name).__set__ for name in shape.fields}
     copy = cls.__new__(cls)
-    for put, item in zip(shape.puts, shape.get(value)):  # noqa: B905 - the same length
+    for put, item in zip(setters.values(), shape.values(value)):  # noqa: B905 - the same length
         put(copy, item)
-    by_name = shape.by_name
     for name, item in changes.items():
-        if name not in by_name:
+        if name not in setters:
             raise TypeError(f"{cls.__qualname__} has no field {name!r}")
-        by_name[name](copy, item)
+        setters[name](copy, item)
     return copy
 
 
@@ -308,4 +294,4 @@ if not TYPE_CHECKING:
 
     def fields(kind):
         """Return the fields of a class or a value: name, default, default_factory, type."""
-        return tuple(kind.__shape__.items.values())
+        return tuple(kind.__shape__.fields.values())

@@ -8,11 +8,11 @@ reference/cueapi.md 3.2, contracts.md "States".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from cuectl.model.execution_status import FINAL, NEVER_STARTED, ExecutionStatus
 from cuectl.model.outcome import TEXT_LIMITS
+from cuectl.model.values import dataclass
 from cuectl.model.verification import OutcomeState, VerificationMode, judge
 
 TYPE_CHECKING = False

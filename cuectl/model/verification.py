@@ -6,10 +6,10 @@ stricter here (blank ids, files that must exist and be new, the checker command)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from cuectl.model.outcome import is_blank
+from cuectl.model.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

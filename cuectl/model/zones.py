@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cuectl.model.errors import UsageError
 from cuectl.model.instants import MINUTE, civil, days_from_civil
+from cuectl.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

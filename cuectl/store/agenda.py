@@ -6,9 +6,8 @@ the number of cues. A marker is a hint, checked against the record behind it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cuectl.model.instants import HOUR, MINUTE
+from cuectl.model.values import dataclass
 from cuectl.store import files, paths
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cuectl.model.values import dataclass
 from cuectl.store import files
 from cuectl.store.lines import SUM_LETTERS, BadLine, encode, sum_of
 from cuectl.store.position import Position

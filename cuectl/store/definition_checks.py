@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.model.definition_files import with_own_defaults
 from cuectl.model.definitions import Definitions, Settings
 from cuectl.model.errors import InvalidFile, UsageError
 from cuectl.model.names import check_name
+from cuectl.model.values import replace
 from cuectl.store.definition_agents import read_agent, read_queue
 from cuectl.store.definition_alerts import read_sink
 from cuectl.store.definition_cues import read_cue

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.model.policy import CATCH_UP_WORDS, OnInterrupted, Overlap, Policy
+from cuectl.model.values import replace
 from cuectl.model.verification import VerificationMode
 from cuectl.store.definition_fields import Fields
 from cuectl.store.yaml_nodes import Kind, describe

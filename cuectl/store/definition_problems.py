@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from cuectl.model.errors import InvalidFile
+from cuectl.model.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

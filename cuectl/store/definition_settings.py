@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.model.definitions import Settings
+from cuectl.model.values import replace
 from cuectl.store.definition_commands import beside, is_variable_name
 from cuectl.store.definition_fields import Fields
 from cuectl.store.yaml_nodes import Kind, describe, shown

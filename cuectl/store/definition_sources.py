@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from typing import Any
 
 from cuectl.model.errors import InvalidFile, NotFound
+from cuectl.model.values import dataclass
 from cuectl.store import files
 from cuectl.store.definition_views import HOME_VIEW, home_path
 from cuectl.store.idle import identity

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cuectl.model.definitions import EVENT_POLICY, SubscriptionDefinition
+from cuectl.model.values import dataclass, field
 from cuectl.store.definition_actions import read_command_action, read_notify
 from cuectl.store.definition_events import (
     EVENT_KEYS,

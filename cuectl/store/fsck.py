@@ -6,10 +6,10 @@ journal is read without the lock; only what then seems to differ is looked at ag
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cuectl.model.errors import StateError
+from cuectl.model.values import dataclass
 from cuectl.store import leftovers
 from cuectl.store.agenda_check import AgendaCheck
 from cuectl.store.findings import ERROR, Finding

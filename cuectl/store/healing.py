@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cuectl.model.values import dataclass
 from cuectl.store import files
 from cuectl.store.history import History
 from cuectl.store.last_value import last_value

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cuectl.model.errors import StateError
+from cuectl.model.values import dataclass
 from cuectl.store.base import read_base, seq_of_base
 from cuectl.store.history_blocks import number_of, readable_bytes
 from cuectl.store.journal import CLOSED

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 from typing import Any
+
+from cuectl.model.values import dataclass, field
 
 Record = dict[str, Any]
 Value = Record | bool | None  # bool is only ever True: an empty file

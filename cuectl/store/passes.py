@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from dataclasses import dataclass
 
+from cuectl.model.values import dataclass
 from cuectl.store import files, lock, paths
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
+from cuectl.model.values import dataclass
 from cuectl.store import files
 from cuectl.store.lines import START_SUM, encode
 

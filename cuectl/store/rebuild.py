@@ -9,10 +9,10 @@ accepted; then everything that is known goes into a new base, on which the journ
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cuectl.model.errors import StateError
+from cuectl.model.values import dataclass, replace
 from cuectl.store import files, lock
 from cuectl.store.checkpoint import checkpoint
 from cuectl.store.fsck import of_damage

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cuectl.model.errors import StateError
 from cuectl.model.instants import to_text
+from cuectl.model.values import dataclass, field
 from cuectl.store import files
 from cuectl.store.base import base_name, write_base
 from cuectl.store.checkpoint import checkpoint

@@ -11,10 +11,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cuectl.model.instants import to_text
+from cuectl.model.values import dataclass
 from cuectl.store import files
 from cuectl.store.base import base_name, write_base
 from cuectl.store.checkpoint import sync_views

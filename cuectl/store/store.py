@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from cuectl.model.errors import StateError
 from cuectl.model.instants import to_text
+from cuectl.model.values import dataclass, replace
 from cuectl.store import files, home, lock
 from cuectl.store import views as views_module
 from cuectl.store.journal import Journal

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cuectl.model.instants import DAY, days_from_civil
+from cuectl.model.values import dataclass
 from cuectl.store import files
 from cuectl.store.history_blocks import blocks
 from cuectl.store.leftovers import run_files, temporary_files

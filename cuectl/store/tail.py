@@ -7,8 +7,7 @@ up", steps 2 and 3).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from cuectl.model.values import dataclass
 from cuectl.store.lines import BadLine, Record, decode_line
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NoReturn
 
 from cuectl.model.errors import InvalidFile
 from cuectl.model.terminal_text import one_line
+from cuectl.model.values import dataclass, field
 
 _LONGEST_SHOWN = 60
 

@@ -7,10 +7,10 @@ more than it shows, is refused before it costs anything.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cuectl.model.errors import InvalidFile
+from cuectl.model.values import dataclass, field
 from cuectl.store.yaml_messages import explain
 from cuectl.store.yaml_nodes import Entry, Kind, Node, shown
 from cuectl.store.yaml_scalars import ScalarProblem, resolve

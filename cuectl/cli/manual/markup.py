@@ -7,7 +7,8 @@ fenced code; inside text `code`, **bold** and *italic*.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from cuectl.model.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from cuectl.model.values import dataclass
 
 if TYPE_CHECKING:
     from cuectl.cli.manual.markup import Block

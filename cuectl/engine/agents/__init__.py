@@ -6,11 +6,11 @@ A new one is a module with a `driver`, a line in `DRIVERS`, and its name in
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from cuectl.model.turn import PromptBy
+from cuectl.model.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import cached_property
 
 from cuectl.engine.cue_lookup import all_cues
@@ -12,6 +11,7 @@ from cuectl.engine.scheduler_health import SchedulerHealth, scheduler_health
 from cuectl.engine.schedulers.registry import find_installed
 from cuectl.engine.schedulers.scheduler import Site
 from cuectl.model.errors import CuectlError
+from cuectl.model.values import dataclass
 from cuectl.store import home as home_directory
 from cuectl.store.env_file import read_env_file
 from cuectl.store.reading import open_reader

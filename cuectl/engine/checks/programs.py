@@ -6,9 +6,9 @@ import os
 import re
 import shlex
 import shutil
-from dataclasses import dataclass
 
 from cuectl.engine.checks.answers import ok, problem, warning
+from cuectl.model.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

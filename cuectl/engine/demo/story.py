@@ -10,12 +10,12 @@ import shlex
 import shutil
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cuectl.engine.own_process import own_command
 from cuectl.model.errors import CuectlError
 from cuectl.model.instants import from_text, to_text
+from cuectl.model.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

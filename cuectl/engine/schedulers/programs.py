@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cuectl.model.errors import CuectlError
+from cuectl.model.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

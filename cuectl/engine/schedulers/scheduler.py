@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cuectl.engine.own_process import pass_program
 from cuectl.engine.schedulers.programs import must_run, run_program
 from cuectl.model.errors import CuectlError, Refused
+from cuectl.model.values import dataclass
 from cuectl.store import files
 from cuectl.store.home import locate
 

@@ -7,8 +7,9 @@ add its line below, and let `store/definition_alerts.py` read its keys.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from cuectl.model.values import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

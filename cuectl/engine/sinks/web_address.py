@@ -8,11 +8,11 @@ one of these addresses, so that nothing can change between the look and the conn
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from cuectl.engine.sinks import NotDelivered
+from cuectl.model.values import dataclass
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 _PORTS = {"http": 80, "https": 443}
