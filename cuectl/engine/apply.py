@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.definitions_in_force import compiled
 from cuectl.engine.file_cues import FileCues, Making, stage_cues, stage_index
-from cuectl.engine.known_definitions import config_records
+from cuectl.engine.known_definitions import APPLIED, HOME, config_records
 from cuectl.engine.payloads import keeper, would_keep
 from cuectl.model.apply_plan import ApplyPlan, plan_apply
 from cuectl.model.definition_files import combine, override, with_own_defaults
@@ -24,7 +24,7 @@ from cuectl.model.subscription_cue import cue_of_subscription
 from cuectl.model.values import dataclass
 from cuectl.store.definition_checks import check_definitions, load_definitions
 from cuectl.store.definition_problems import Level, Problem
-from cuectl.store.definition_sources import SourceFile, is_changed, read_source
+from cuectl.store.definition_sources import SourceFile, read_source
 from cuectl.store.definition_views import HOME_VIEW, home_path, view_of
 from cuectl.store.lines import Event
 from cuectl.store.store import Transaction
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from cuectl.model.definitions import CueDefinition
 
 Record = dict[str, Any]
-
-APPLIED, HOME = "applied", "home"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,9 +243,3 @@ def _stage_gone(tx: Transaction, view: str, record: Record, runtime: Runtime) ->
     tx.stage(Event(type="definitions.applied", set={view: None}, detail=detail))
     plan = plan_apply(_before(record), Definitions())
     return Applied(path=record["path"], plan=plan, cues=cues)
-
-
-def drifted(source: ViewSource) -> list[str]:
-    """Return the applied files that are not what they were when they were taken over."""
-    records = config_records(source)
-    return [one["path"] for one in records if one["kind"] == APPLIED and is_changed(one)]

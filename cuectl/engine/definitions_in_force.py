@@ -15,11 +15,13 @@ from cuectl.model.definition_records import from_record
 from cuectl.model.definitions import Definitions
 from cuectl.model.errors import InvalidFile, NotFound, StateError
 from cuectl.model.values import dataclass, field, replace
-from cuectl.store.definition_views import home_path
+from cuectl.store import idle
+from cuectl.store.definition_views import ABSENT, HOME_VIEW, home_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from cuectl.engine.runtime import Runtime
     from cuectl.engine.view_source import ViewSource
     from cuectl.model.definitions import AgentDefinition, AlertSink, Handler, Settings
 
@@ -31,6 +33,7 @@ __all__ = [
     "compiled",
     "config_records",
     "definitions",
+    "definitions_for_pass",
     "definitions_now",
     "load_worker_file",
 ]
@@ -146,6 +149,29 @@ def definitions_now(source: ViewSource, home: str) -> InForce:
     except (InvalidFile, NotFound):
         return _in_force(records, None)
     return _in_force(records, with_own_defaults(fresh))
+
+
+def definitions_for_pass(runtime: Runtime) -> tuple[InForce, str | None]:
+    """Return the definitions in force, the user's own file taken over where it has changed.
+
+    Returns:
+        Also a line for people when the file could not be taken over, at its first sight.
+
+    Raises:
+        LockTimeout, StateError: as every change.
+    """
+    store = runtime.store
+    with store.locked():
+        own = store.read(HOME_VIEW)
+        in_force = definitions(store)
+    seen = own["identity"] if own else ABSENT
+    if idle.identity(home_path(store.home)) == seen:
+        return in_force, None
+    from cuectl.engine.home_file import apply_home_file
+
+    problem = apply_home_file(runtime)
+    with store.locked():
+        return definitions(store), problem
 
 
 def load_worker_file(path: str, base: InForce) -> InForce:

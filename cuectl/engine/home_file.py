@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cuectl.engine.apply import HOME, stage_definitions, stage_record
-from cuectl.engine.definitions_in_force import InForce, definitions
+from cuectl.engine.apply import stage_definitions, stage_record
+from cuectl.engine.known_definitions import HOME
 from cuectl.engine.payloads import keeper
 from cuectl.model.definition_records import to_record
 from cuectl.model.definitions import Definitions
@@ -26,27 +26,6 @@ Record = dict[str, Any]
 
 GONE_AFTER_MS = 60_000
 YOUNG_MS = 2_000
-
-
-def definitions_for_pass(runtime: Runtime) -> tuple[InForce, str | None]:
-    """Return the definitions in force, the user's own file taken over where it has changed.
-
-    Returns:
-        Also a line for people when the file could not be taken over, at its first sight.
-
-    Raises:
-        LockTimeout, StateError: as every change.
-    """
-    store = runtime.store
-    with store.locked():
-        own = store.read(HOME_VIEW)
-        in_force = definitions(store)
-    seen = own["identity"] if own else ABSENT
-    if idle.identity(home_path(store.home)) == seen:
-        return in_force, None
-    problem = apply_home_file(runtime)
-    with store.locked():
-        return definitions(store), problem
 
 
 def apply_home_file(runtime: Runtime) -> str | None:

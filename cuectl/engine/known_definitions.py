@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
+APPLIED, HOME = "applied", "home"
+
 
 class HasHandlers(Protocol):
     """Whoever can say how a task is done."""
@@ -76,7 +78,7 @@ def known_definitions(source: ViewSource, home: str) -> Known:
 
 def own_file_is_new(records: list[Record], home: str) -> bool:
     """Tell whether the user's own file is there and no pass has looked at it as it is now."""
-    seen = next((one["identity"] for one in records if one["kind"] == "home"), ABSENT)
+    seen = next((one["identity"] for one in records if one["kind"] == HOME), ABSENT)
     return idle.identity(home_path(home)) not in (ABSENT, seen)
 
 
@@ -95,7 +97,17 @@ def config_records(source: ViewSource) -> list[Record]:
             raise StateError(message, hint="mend them: cuectl fsck --rebuild") from error
         if record is not None:
             records.append(record)
-    return sorted(records, key=lambda record: (record["kind"] == "home", record["path"]))
+    return sorted(records, key=lambda record: (record["kind"] == HOME, record["path"]))
+
+
+def drifted(source: ViewSource) -> list[str]:
+    """Return the applied files that are not what they were when they were taken over."""
+    applied = [one for one in config_records(source) if one["kind"] == APPLIED]
+    if not applied:
+        return []
+    from cuectl.store.definition_sources import is_changed
+
+    return [one["path"] for one in applied if is_changed(one)]
 
 
 def knows_task(cue: Cue, known: HasHandlers) -> bool:

@@ -6,10 +6,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from cuectl.engine.apply import drifted
 from cuectl.engine.clock import monotonic_s
-from cuectl.engine.definitions_in_force import InForce, load_worker_file
-from cuectl.engine.home_file import definitions_for_pass
+from cuectl.engine.definitions_in_force import InForce, definitions_for_pass, load_worker_file
+from cuectl.engine.known_definitions import drifted
 from cuectl.engine.passes import Pass
 
 if TYPE_CHECKING:

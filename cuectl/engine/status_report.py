@@ -121,8 +121,8 @@ def status_report(runtime: Runtime) -> StatusReport:
 
 def _definitions(reader: Reader) -> tuple[tuple[str, ...], dict[str, str]]:
     """Return which applied files have drifted, and which definition files are broken."""
-    from cuectl.engine.apply import drifted
     from cuectl.engine.broken_definitions import broken_definitions
+    from cuectl.engine.known_definitions import drifted
     from cuectl.model.errors import StateError
 
     try:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cuectl.engine.apply import Applied, apply_file, drifted, forget_file, preview
+from cuectl.engine.apply import Applied, apply_file, forget_file, preview
 from cuectl.engine.definitions_in_force import definitions, definitions_now, load_worker_file
+from cuectl.engine.known_definitions import drifted
 from cuectl.engine.runtime import Runtime
 from cuectl.model.errors import Conflict, InvalidFile, NotFound
 from cuectl.store.store import Store

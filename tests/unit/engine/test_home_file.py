@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cuectl.engine.home_file import definitions_for_pass
+from cuectl.engine.definitions_in_force import definitions_for_pass
 from cuectl.model.errors import NotFound
 from cuectl.store.definition_sources import HOME_VIEW
 from tests.unit.engine.cue_making import assert_views_hold, found, last_lines

@@ -188,7 +188,7 @@ def test_the_id_of_a_conversation_is_chosen_where_the_program_lets_one(
     assert turns.run(turn("cat", new_session="abc")).session is None
     end = turns.run(turn("cat", session="abc"))
     assert end.reason == "agent 'bot' can't go on with a conversation"
-    words = turn('echo', session="abc", resume_args=("-r", "{session_id}"))
+    words = turn("echo", session="abc", resume_args=("-r", "{session_id}"))
     assert turns.run(words).text == "-r abc"
 
 
