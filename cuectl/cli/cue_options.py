@@ -196,6 +196,12 @@ POLICY_OPTIONS = (
         many=True,
         help="Alert sink to use, in place of 'default'",
     ),
+    Option(
+        name="--ping-url",
+        metavar="URL",
+        convert=not_empty,
+        help="Tell a monitor of starts, successes and failures, as healthchecks takes them",
+    ),
 )
 """How sure one must be."""
 
@@ -231,8 +237,20 @@ def policy_of(values: Values) -> dict[str, Any]:
         "on_interrupted": _on_interrupted(values, OnInterrupted),
         "outcome_deadline_s": values["outcome_deadline"],
         "alert": values["alert"] or None,
+        "ping_url": _ping_url(values["ping_url"]),
     }
     return {name: value for name, value in said.items() if value is not None}
+
+
+def _ping_url(text: str | None) -> str | None:
+    if text is None:
+        return None
+    from cuectl.model.ping import check_address
+
+    try:
+        return check_address(text)
+    except UsageError as error:
+        raise UsageError(f"option '--ping-url': {error.message}") from error
 
 
 def _on_interrupted(values: Values, kind: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cuectl.engine import pings
 from cuectl.model.execution import Execution, Record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.ids import execution_id
@@ -72,6 +73,8 @@ def ids_of(execution: Execution) -> dict[str, str]:
 def open_event(kind: str, execution: Execution, more: Views | None = None) -> Event:
     """Return the event that puts an execution, as it is now, under `open/`."""
     views: Views = {paths.open_execution(execution.id): execution.to_record()}
+    if kind in ("claimed", "reclaimed"):
+        views |= pings.at_claim(execution)
     return Event(type=f"execution.{kind}", ids=ids_of(execution), set=views | (more or {}))
 
 
@@ -87,7 +90,7 @@ def settled_event(execution: Execution, views: Views | None = None) -> Event:
         type="execution.settled",
         ids=ids_of(execution),
         record=execution.to_record(),
-        set=views or {},
+        set={**(views or {}), **pings.at_end(execution)},
     )
 
 

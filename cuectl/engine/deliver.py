@@ -6,6 +6,7 @@ time (reference/reliability.md, F54). `engine/delivery_round.py` is what the pro
 
 from __future__ import annotations
 
+from cuectl.engine import pings
 from cuectl.engine.alert_changes import MARKER, STDERR, read_alert, stage_delivery
 from cuectl.model.alert import Alert, Delivery, DeliveryStatus
 from cuectl.model.values import dataclass
@@ -50,6 +51,8 @@ def deliveries_due(tx: Transaction, now: int, markers: Iterable[Marker]) -> DueA
     stale: list[Marker] = []
     deliver = False
     for marker in markers:
+        if marker.kind == pings.MARKER:
+            deliver = True
         if marker.kind != MARKER:
             continue
         try:

@@ -1,4 +1,4 @@
-"""What `cuectl deliver` does: hand alerts over to commands and webhooks until none is due.
+"""What `cuectl deliver` does: hand alerts and pings over until none is due.
 
 One process at a time does it, outside of the store lock. Each try is recorded before it is
 made, with the time of the next one, and again when it is over: a process that is killed
@@ -16,6 +16,7 @@ from cuectl.engine.alert_changes import MARKER, STDERR, read_alert, stage_delive
 from cuectl.engine.alerts import clear_subject, raise_alert
 from cuectl.engine.definitions_in_force import InForce, definitions
 from cuectl.engine.deliver import LOCK_NAME
+from cuectl.engine.ping_round import PingRound
 from cuectl.engine.sinks import NotDelivered, Surroundings
 from cuectl.model.alert import (
     Alert,
@@ -60,6 +61,7 @@ class Delivered:
     """
 
     delivered: int = 0
+    pinged: int = 0
     failed: int = 0
     put_off: int = 0
     running: bool = False
@@ -105,25 +107,35 @@ class Round:
         self.runtime = runtime
         self.sinks = sinks
         self.around = around
+        self.pings = PingRound(runtime, around.masked)
         self.result = Delivered()
 
     def run(self) -> Delivered:
         """Deliver what is due until nothing is, unless another process does."""
         # Whoever raised an alert while this process was about to stop saw the lock held and
         # started nobody, so there is one more look after it has been let go.
-        while self._due():
+        while self._due() or self.pings.due():
             try:
                 held = lock.acquire(f"{self.runtime.home}/{LOCK_NAME}", 0.0)
             except LockTimeout:
                 self.result.running = True
                 break
             try:
-                while due := self._due():
-                    for name, alerts in due.items():
-                        self._serve(name, alerts)
+                while self._deliver_due():
+                    pass
             finally:
                 os.close(held)
+        self.result.pinged = self.pings.sent
+        self.result.failed += self.pings.failed
         return self.result
+
+    def _deliver_due(self) -> bool:
+        """Deliver what is due now; False when nothing is."""
+        pings, alerts = self.pings.due(), self._due()
+        self.pings.serve(pings)
+        for name, those in alerts.items():
+            self._serve(name, those)
+        return bool(pings or alerts)
 
     def _due(self) -> dict[str, list[str]]:
         """Return sink to ids of the alerts that it should get now."""

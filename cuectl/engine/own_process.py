@@ -68,22 +68,30 @@ def pass_program(environment: Mapping[str, str]) -> tuple[str, ...] | None:
     return None if found is None else (found,)
 
 
-def start_detached(runtime: Runtime, arguments: list[str]) -> None:
-    """Start `cuectl` with these arguments, in a session of its own, connected to nothing.
+def start_detached(runtime: Runtime, arguments: list[str], *, stdin: int | None = None) -> None:
+    """Start `cuectl` with these arguments, in a session of its own, connected to nothing else.
 
     A shell starts it in the background and ends at once, so that the process belongs to
     nobody who would have to wait for it, even where the caller runs for weeks.
+
+    Args:
+        runtime: its home and its time.
+        arguments: of the command line.
+        stdin: a descriptor that becomes its standard input; None for nothing.
 
     Raises:
         OSError: it could not be started.
     """
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
-        to_null = [(os.POSIX_SPAWN_DUP2, null, fd) for fd in (0, 1, 2)]
-        closed = [(os.POSIX_SPAWN_CLOSE, fd) for fd in _inherited()]
+        given = null if stdin is None else stdin
+        # A shell takes the standard input away from what it starts in the background.
+        places = ((null, 0), (null, 1), (null, 2), (given, 3))
+        to_null = [(os.POSIX_SPAWN_DUP2, fd, to) for fd, to in places]
+        closed = [(os.POSIX_SPAWN_CLOSE, fd) for fd in _inherited() if fd > 3]
         shell = os.posix_spawn(
             "/bin/sh",
-            ["sh", "-c", '"$@" &', "sh", *own_command(), *arguments],
+            ["sh", "-c", '"$@" <&3 3<&- &', "sh", *own_command(), *arguments],
             own_environment(runtime),
             file_actions=[*to_null, *closed],
             setsid=True,

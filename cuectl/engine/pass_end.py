@@ -29,8 +29,12 @@ def finish(
     options: PassOptions,
     result: PassResult,
     tell: Callable[[str], None],
+    longest: int = HOUR,
 ) -> None:
-    """Leave the store tidy: flush, rotate, heartbeat, `next`; then a checkpoint if one is due."""
+    """Leave the store tidy: flush, rotate, heartbeat, `next`; then a checkpoint if one is due.
+
+    `longest` is how many ms later passes may go at once when nothing is due.
+    """
     now = runtime.now()
     with store.transaction(now, limit_s=lock.SETTLE_LIMIT_S) as tx:
         store.flush()
@@ -41,7 +45,7 @@ def finish(
         remove_dead_passes(store)
         _remove_own(store, file)
         leave_heartbeat(store.home, now)
-        write_next(store, now, everything=not (options.only or options.executions))
+        write_next(store, now, longest, everything=not (options.only or options.executions))
     drop_stale(store.home, list(alerts.stale))
     for alert in alerts.printed:
         tell(stderr_line(alert))
@@ -73,22 +77,22 @@ def leave_heartbeat(home: str, now: int) -> None:
     os.utime(path, ns=(now * 1_000_000, now * 1_000_000), follow_symlinks=False)
 
 
-def write_next(store: Store, now: int, *, everything: bool) -> None:
+def write_next(store: Store, now: int, longest: int = HOUR, *, everything: bool) -> None:
     """Write the line that lets the next passes go at once, or take it away.
 
     It is only written when nothing is open, nothing stayed behind, and no marker is due.
     """
     path = f"{store.home}/next"
-    line = _next_line(store, now) if everything else None
+    line = _next_line(store, now, longest) if everything else None
     if line is None:
         files.remove_file(path)
     else:
         files.replace_file(path, line.encode("ascii"))
 
 
-def _next_line(store: Store, now: int) -> str | None:
+def _next_line(store: Store, now: int, longest: int) -> str | None:
     earliest = next_marker_at(store.home, -1)
     if store.behind or store.names("open") or (earliest is not None and earliest <= now):
         return None
-    until = now + HOUR if earliest is None else min(earliest, now + HOUR)
+    until = now + longest if earliest is None else min(earliest, now + longest)
     return idle.write_line(store.home, now, until, store.journal.place.segment)

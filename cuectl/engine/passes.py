@@ -26,6 +26,7 @@ from cuectl.engine.recover import look_at_open
 from cuectl.engine.supervise import Supervisor, ended_of
 from cuectl.engine.surroundings import Context, context_of
 from cuectl.model.errors import LockTimeout
+from cuectl.model.instants import HOUR, MINUTE
 from cuectl.model.start import Cause, Ended, Phase
 from cuectl.model.values import replace
 from cuectl.store import lock
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from cuectl.store.store import Transaction
 
 TRIES_AT_THE_END = 3
+PING_EVERY = 5 * MINUTE
 
 
 class Pass:
@@ -93,8 +95,16 @@ class Pass:
         return self.result
 
     def _finish(self) -> None:
+        # Somebody who waits for pings hears from a pass at least every five minutes.
+        pinged = self.context.in_force.settings.ping_url is not None
         pass_end.finish(
-            self.store, self.runtime, self.file, self.options, self.result, self.context.tell
+            self.store,
+            self.runtime,
+            self.file,
+            self.options,
+            self.result,
+            self.context.tell,
+            PING_EVERY if pinged else HOUR,
         )
 
     def _begin(self) -> None:
@@ -165,7 +175,7 @@ class Pass:
         self.result.failed |= to.failed
         for line in to.lines:
             self.context.tell(line)
-        if to.deliver:
+        if to.deliver or any(one.policy.ping_url is not None for one in to.claimed):
             start_delivery(self.runtime)
         self.agenda.end_cancelled(self.store, self.supervisor)
 

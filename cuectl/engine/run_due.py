@@ -34,7 +34,24 @@ def run_pass(runtime: Runtime, options: PassOptions, config: str | None = None) 
     one = Pass(runtime, options, lambda: in_force_for(runtime, config))
     if options.end_after_s is not None:
         one.supervisor.end_at_s = monotonic_s() + options.end_after_s
-    return one.run()
+    url = one.context.in_force.settings.ping_url
+    if url is None or options.stay or options.executions or options.only:
+        return one.run()
+    return _run_pinging(runtime, one)
+
+
+def _run_pinging(runtime: Runtime, one: Pass) -> PassResult:
+    """Run a pass whose beginning and end a monitor hears of."""
+    from cuectl.engine.pass_ping import PassPing
+
+    ping = PassPing(runtime)
+    try:
+        result = one.run()
+    except BaseException as error:
+        ping.failed(error)
+        raise
+    ping.ended(result)
+    return result
 
 
 def in_force_for(runtime: Runtime, config: str | None = None) -> InForce:

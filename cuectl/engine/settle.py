@@ -168,6 +168,7 @@ def finish(tx: Transaction, done: Execution, to: Settling, views: Views) -> None
         done = replace(done, held=())
     if undecided:
         views = {**views, paths.waiting_execution(done.id): done.to_record()}
+    to.deliver = to.deliver or done.policy.ping_url is not None
     if counts_as_failure(done.status, state_word):
         to.failed = True
         _note_failure(done, to)

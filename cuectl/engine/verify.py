@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cuectl.engine import claim
+from cuectl.engine import claim, pings
 from cuectl.engine.cue_alerts import judge_streak
 from cuectl.engine.release import release_children
 from cuectl.engine.settle import read_cue, tell_listeners
@@ -71,6 +71,7 @@ def revise(tx: Transaction, execution: Execution, to: Settling) -> Execution:
     views: Views = {
         paths.revised_execution(execution.id): record,
         paths.waiting_execution(execution.id): None,
+        **pings.at_end(execution),
     }
     known = read_cue(tx, execution.cue_id)
     if known:

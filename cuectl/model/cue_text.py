@@ -80,6 +80,8 @@ def _policy(policy: Policy) -> Record:
             fields[key] = duration_text(span)
     if policy.alert:
         fields["alert"] = list(policy.alert)
+    if policy.ping_url is not None:
+        fields["ping_url"] = policy.ping_url
     return fields
 
 

@@ -12,7 +12,7 @@ Record = dict[str, Any]
 _POLICY = (
     *("verification", "check", "timeout_s", "max_attempts", "backoff_s", "retry_on"),
     *("catch_up", "overlap", "deadline_s", "jitter_s", "on_interrupted"),
-    *("outcome_deadline_s", "alert"),
+    *("outcome_deadline_s", "alert", "ping_url"),
 )
 _ORIGIN = ("kind", "parent", "root", "depth", "when", "delay_s", "key", "path")
 

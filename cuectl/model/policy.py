@@ -63,6 +63,7 @@ class Policy:
         deadline_s: an occurrence that starts later than this is missed.
         outcome_deadline_s: how long a report may come after the process has ended.
         alert: names of alert sinks.
+        ping_url: of a monitor that hears of starts, successes and failures.
     """
 
     verification: str = "none"
@@ -78,6 +79,7 @@ class Policy:
     on_interrupted: OnInterrupted = OnInterrupted.REPORT
     outcome_deadline_s: float | None = None
     alert: tuple[str, ...] = ()
+    ping_url: str | None = None
 
     def to_record(self) -> Record:
         """Return the JSON form; what has its default is left out."""
@@ -93,7 +95,7 @@ _DEFAULTS: Record = {
     name: getattr(Policy(), name)
     for name in (
         "verification check timeout_s max_attempts backoff_s retry_on catch_up overlap "
-        "deadline_s jitter_s on_interrupted outcome_deadline_s alert"
+        "deadline_s jitter_s on_interrupted outcome_deadline_s alert ping_url"
     ).split()
 }
 PLAIN = Policy()

@@ -49,6 +49,8 @@ class AgendaCheck:
             yield from self._about_waiting(path, identity, record)
         elif folder == "alerts":
             yield from self._about_alert(path, identity, record)
+        elif folder == "pings" and not self._times("p", identity):
+            yield _error("no_marker", path, "a ping has no place in the agenda")
 
     def _about_definition(self, path: str, cue_id: str) -> Iterator[Finding]:
         if f"cues/{cue_id}.s.json" not in self.views:
@@ -93,11 +95,12 @@ class AgendaCheck:
         for (kind, identity), times in self._markers.items():
             if kind == "c":
                 known = f"cues/{identity}.s.json" in self.views
-            elif kind == "a":
-                known = f"alerts/{identity}.json" in self.views
+            elif kind in ("a", "p"):
+                folder = "alerts" if kind == "a" else "pings"
+                known = f"{folder}/{identity}.json" in self.views
             else:
                 known = self._is_unsettled(identity)
-            if not known and kind in "acerw":
+            if not known and kind in "aceprw":
                 words = f"nothing stands behind {len(times)} marker(s) '{kind}'"
                 yield Finding(level=NOTE, kind="idle_marker", subject=identity, message=words)
 

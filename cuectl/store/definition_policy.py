@@ -8,6 +8,7 @@ from cuectl.model.policy import CATCH_UP_WORDS, OnInterrupted, Overlap, Policy
 from cuectl.model.values import replace
 from cuectl.model.verification import VerificationMode
 from cuectl.store.definition_fields import Fields
+from cuectl.store.definition_settings import read_url
 from cuectl.store.yaml_nodes import Kind, describe
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 POLICY_KEYS = (
     *("verification", "retry", "catch_up", "overlap", "deadline", "timeout", "jitter"),
-    *("on_interrupted", "outcome_deadline", "alert"),
+    *("on_interrupted", "outcome_deadline", "alert", "ping_url"),
 )
 POLICY_HINTS = {
     "verify": "did you mean 'verification'?",
@@ -43,6 +44,7 @@ def read_policy(fields: Fields, findings: Findings, default: Policy) -> Policy:
         "jitter_s": fields.seconds("jitter", zero=True),
         "outcome_deadline_s": fields.seconds("outcome_deadline"),
         "alert": fields.texts("alert", empty=True),
+        "ping_url": read_url(fields, "ping_url"),
     }
     said |= _verification(fields, findings) | _retry(fields, findings)
     return replace(default, **{name: value for name, value in said.items() if value is not None})

@@ -108,8 +108,8 @@ def marker(at_ms: int, kind: str, identity: str) -> str:
     """Return the view of a place in the agenda.
 
     Kinds: `c` a cue's next occurrence, `e` a pending execution, `r` a retry, `w` a deadline of
-    a waiting execution, `a` an alert to deliver, `f` the time limit of a fan-in, `k` the end of
-    the memory of an event's key.
+    a waiting execution, `a` an alert to deliver, `p` a ping to send, `f` the time limit of a
+    fan-in, `k` the end of the memory of an event's key.
     """
     hour, rest = divmod(at_ms, HOUR)
     return f"due/{hour}/{rest // MINUTE:02d}/{at_ms}.{kind}.{identity}"

@@ -26,6 +26,7 @@ FOLDERS = [
     "waiting",
     "keys",
     "alerts",
+    "pings",
     "sources",
     "fanin",
     "sessions",

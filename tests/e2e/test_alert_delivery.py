@@ -96,6 +96,7 @@ def test_a_delivery_that_is_killed_in_the_middle_comes_later_and_nothing_is_lost
     assert lines[0] == lines[1]
     assert cuectl.json("deliver") == {
         "delivered": 0,
+        "pinged": 0,
         "failed": 0,
         "put_off": 0,
         "running": False,

@@ -27,6 +27,7 @@ _CLEARING = {
     "no_outcome_deadline": "outcome_deadline_s",
     "no_jitter": "jitter_s",
     "no_alert": "alert",
+    "no_ping_url": "ping_url",
 }
 
 
@@ -82,6 +83,7 @@ command = Command(
         Option(name="--no-jitter", help="Start at the nominal time"),
         Option(name="--no-outcome-deadline", help="Wait for no report"),
         Option(name="--no-alert", help="Use the usual alert sink"),
+        Option(name="--no-ping-url", help="Ping no monitor any more"),
         Option(name="--description", metavar="TEXT", help="What it is for"),
         Option(name="--no-description", help="Drop the description"),
     ),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LIMIT_S = 10.0
 # Answers that say "later" although they blame the sender.
-_LATER = frozenset({408, 425, 429})
+LATER = frozenset({408, 425, 429})
 
 
 def deliver(alert: Alert, sink: AlertSink, surroundings: Surroundings) -> None:
@@ -40,13 +40,13 @@ def deliver(alert: Alert, sink: AlertSink, surroundings: Surroundings) -> None:
     """
     body = webhook_body(alert)
     headers = _headers(alert, body, _secret(sink), surroundings.now // 1000)
-    attempt = _Attempt(sink.url or "", sink.allow_private, headers, body)
+    attempt = Attempt(sink.url or "", sink.allow_private, headers, body)
     status = attempt.run()
     if 200 <= status < 300:
         return
     if 300 <= status < 400:
         raise NotDelivered(f"the answer was {status}; redirects are not followed", lasting=True)
-    lasting = 400 <= status < 500 and status not in _LATER
+    lasting = 400 <= status < 500 and status not in LATER
     raise NotDelivered(f"the answer was {status}", lasting=lasting)
 
 
@@ -83,8 +83,8 @@ def _headers(alert: Alert, body: bytes, secret: bytes | None, seconds: int) -> d
     return headers
 
 
-class _Attempt:
-    """One request, in a thread, because a look-up of a name cannot be given a limit."""
+class Attempt:
+    """One POST, in a thread, because a look-up of a name cannot be given a limit."""
 
     def __init__(self, url: str, allow_private: bool, headers: dict[str, str], body: bytes) -> None:
         self._url = url
