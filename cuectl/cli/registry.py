@@ -133,6 +133,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Show what calls run-due, and when it did so last",
     ),
     "doctor": ("doctor", CARE, "Check the installation and say how to mend it"),
+    "metrics": ("metrics", CARE, "Print metrics for Prometheus, or write a textfile"),
     "import-crontab": ("import_crontab", CARE, "Make cues of the lines of a crontab"),
     "export": ("export", CARE, "Write the state directory into one file"),
     "import": ("import_home", CARE, "Make the state directory of a file that export wrote"),

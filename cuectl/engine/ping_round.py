@@ -8,7 +8,6 @@ that something runs.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cuectl.engine.alert_changes import STDERR
@@ -17,6 +16,7 @@ from cuectl.engine.pings import MARKER, ping_path, ping_views
 from cuectl.engine.sinks import NotDelivered
 from cuectl.model.alert import AlertType, DeliveryStatus, after_failure, trying
 from cuectl.model.ping import Ping, PingKind, address, ping_from_record
+from cuectl.model.values import dataclass
 from cuectl.store import lock, output, output_reading, paths
 from cuectl.store.agenda import due_markers
 from cuectl.store.lines import Event

@@ -7,7 +7,6 @@ exit status of a failure, `/fail` a failure without one; `rid` ties the beginnin
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from cuectl.model.alert import Delivery, DeliveryStatus
 from cuectl.model.errors import UsageError
 from cuectl.model.execution_status import NEVER_STARTED
 from cuectl.model.instants import from_text, to_text
+from cuectl.model.values import dataclass, replace
 from cuectl.model.verdict import counts_as_success
 from cuectl.model.verification import OutcomeState
 

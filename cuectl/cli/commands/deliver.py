@@ -56,9 +56,9 @@ command = Command(
     description="""
         Hands alerts over to the sinks that are commands or webhooks, and pings to monitors. A pass
         starts this by itself, detached, when there is something to deliver, so that no pass waits
-        for a receiver; one process does it at a time. An alert that could not be delivered is tried again after 1, 5
-        and 15 minutes, an hour, then every six hours for three days. A receiver can get an alert
-        twice, with the same id.
+        for a receiver; one process does it at a time. What could not be delivered is tried again
+        after 1, 5 and 15 minutes, an hour, then every six hours for three days. A receiver can get
+        an alert twice, with the same id.
     """,
     options=(
         Option(name="--pass", help="Ping for the pass at the other end of the standard input"),
