@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cuectl.cli.options import Option
 from cuectl.cli.parameters import key_value, not_empty, one_of
+from cuectl.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +72,7 @@ OPTIONS = (
         metavar="ID",
         convert=not_empty,
         complete="execution",
-        help="Only of the chain that this execution began",
+        help="Only of the chain that this execution belongs to",
     ),
     Option(name="--since", metavar="TIME", help="Only with a nominal time from here on"),
     Option(name="--until", metavar="TIME", help="Only with a nominal time before this"),
@@ -105,6 +106,9 @@ def filter_of(call: Call, reader: Reader, given: dict[str, Any]) -> ExecutionFil
     from cuectl.model.execution_filter import ExecutionFilter
 
     cue = given["cue"]
+    since, until = moment(call, given["since"]), moment(call, given["until"])
+    if since is not None and until is not None and until <= since:
+        raise UsageError(f"'--until {given['until']}' is not after '--since {given['since']}'")
     return ExecutionFilter(
         cue_ids=cue_ids(reader, cue) if cue else (),
         cue_name=cue,
@@ -113,8 +117,8 @@ def filter_of(call: Call, reader: Reader, given: dict[str, Any]) -> ExecutionFil
         result_types=given["result_type"],
         parent_run_id=given["parent_run_id"],
         root=given["root"],
-        since=moment(call, given["since"]),
-        until=moment(call, given["until"]),
+        since=since,
+        until=until,
         triggered_by=given["triggered_by"],
         payload=given["payload"],
         metadata=given["metadata"],

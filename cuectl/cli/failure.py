@@ -14,6 +14,7 @@ from cuectl.model.errors import CuectlError, ExitStatus, InvalidFile
 from cuectl.model.terminal_text import visible
 
 BROKEN_PIPE = 128 + 13
+STANDARD_OUTPUT = "standard output"
 
 
 def report(error: BaseException, arguments: list[str]) -> int:
@@ -63,6 +64,8 @@ def os_message(error: OSError) -> str:
 
 
 def _os_hint(error: OSError) -> str | None:
+    if error.filename == STANDARD_OUTPUT:
+        return "the answer is lost, what the command did is not: look before it is run again"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "make room, then run the command again"
     if error.errno in (errno.EMFILE, errno.ENFILE):

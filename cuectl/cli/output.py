@@ -142,6 +142,23 @@ class Output:
             self.line(line)
         self.stdout.flush()
 
+    def rest(self, seconds: float) -> None:
+        """Sleep in the middle of a stream; end when nobody reads it any more.
+
+        Raises:
+            BrokenPipeError: the reader has gone, which a stream that is silent never notices.
+        """
+        from select import poll, select
+
+        if self.is_terminal:
+            select([], [], [], seconds)
+            return
+        watch = poll()
+        # No event is asked for: that the other end has gone is told anyway.
+        watch.register(self.stdout.fileno(), 0)
+        if watch.poll(seconds * 1000):
+            raise BrokenPipeError
+
     def line(self, line: Line) -> None:
         """Print one line for people, whatever the form; controls in it are shown, not sent."""
         parts = [line] if isinstance(line, str) else line

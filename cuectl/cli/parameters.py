@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+MOST_CHARACTERS = 255
+
+
 def duration(text: str) -> float:
     """Return the seconds of `90s`, `30m`, `2h`, `1d`, `1h30m`; a bare number is in seconds.
 
@@ -23,6 +26,14 @@ def duration(text: str) -> float:
     from cuectl.model.durations import parse_duration
 
     return float(parse_duration(text, bare_unit="s"))
+
+
+def some_time(text: str) -> float:
+    """Return the seconds of a span of time that is more than nothing."""
+    seconds = duration(text)
+    if seconds <= 0:
+        raise UsageError(f"'{quoted(text)}' must be more than nothing")
+    return seconds
 
 
 def durations(text: str) -> tuple[float, ...]:
@@ -61,6 +72,16 @@ def not_empty(text: str) -> str:
     if not text.strip():
         raise UsageError("the value is empty")
     return text
+
+
+def printing_name(text: str) -> str:
+    """Return a name that stands in records and variables: one line of printing characters."""
+    name = not_empty(text).strip()
+    if not name.isprintable():
+        raise UsageError(f"'{quoted(text)}' has characters that do not print")
+    if len(name) > MOST_CHARACTERS:
+        raise UsageError(f"'{quoted(text)}' has more than {MOST_CHARACTERS} characters")
+    return name
 
 
 def quoted(text: str) -> str:

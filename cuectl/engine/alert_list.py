@@ -31,7 +31,12 @@ def alerts_in(source: ViewSource) -> tuple[list[Alert], int]:
 
 
 def chosen(
-    alerts: Iterable[Alert], *, seen: bool, cue: str | None = None, kind: str | None = None
+    alerts: Iterable[Alert],
+    *,
+    seen: bool,
+    cue: str | None = None,
+    cue_ids: tuple[str, ...] = (),
+    kind: str | None = None,
 ) -> list[Alert]:
     """Return some of the alerts.
 
@@ -39,13 +44,14 @@ def chosen(
         alerts: all of them.
         seen: also those that somebody has acknowledged.
         cue: name, id or start of an id; the cue may be gone by now.
+        cue_ids: the ids of that cue, which may have had another name then.
         kind: the type.
     """
     return [
         alert
         for alert in alerts
         if (seen or alert.acknowledged_at is None)
-        and (cue is None or _is_about(alert, cue))
+        and (cue is None or alert.cue_id in cue_ids or _is_about(alert, cue))
         and (kind is None or alert.type == kind)
     ]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cuectl.engine.cue_drafts import knows_task
 from cuectl.engine.cue_lookup import read_cue
 from cuectl.engine.cues import creation_event, free_name
 from cuectl.engine.definitions_in_force import definitions_now
+from cuectl.engine.known_definitions import knows_task, unknown_sinks
 from cuectl.engine.payloads import keeper
 from cuectl.model.chain import Parent, check_depth, count_child
 from cuectl.model.cue import Cue, CueState, Origin, state_from_record
@@ -35,6 +35,7 @@ class Chained:
     state: CueState
     is_new: bool
     known_task: bool = True
+    unknown_sinks: tuple[str, ...] = ()
 
 
 def chain_cue(
@@ -90,7 +91,13 @@ def chain_cue(
             held = replace(running, held=(*running.held, cue.id))
             tx.amend({f"{folder}/{running.id}.json": held.to_record()})
         state = state_from_record(tx.read(paths.state(cue.id)) or {})
-    return Chained(cue=cue, state=state, is_new=True, known_task=knows_task(cue, in_force))
+    return Chained(
+        cue=cue,
+        state=state,
+        is_new=True,
+        known_task=knows_task(cue, in_force),
+        unknown_sinks=unknown_sinks(cue, in_force),
+    )
 
 
 def _running(tx: Transaction, parent: Parent) -> tuple[Execution, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cuectl.engine.cue_lookup import find_cue
 from cuectl.engine.cues import check_name_is_free, creation_event, free_name
-from cuectl.engine.known_definitions import known_definitions, knows_task
+from cuectl.engine.known_definitions import known_definitions, knows_task, unknown_sinks
 from cuectl.engine.payloads import keeper
 from cuectl.model.cue import Cue, CueState, Origin, state_from_record
 from cuectl.model.cue_draft import CueDraft, changed_cue, name_from_work, new_cue
@@ -31,15 +31,17 @@ class Drafted:
 
     Attributes:
         known_task: whether somebody here knows how its task is done; True without one.
+        unknown_sinks: alert sinks that it names and nobody here defines.
         changed: whether anything is different from before.
     """
 
-    __slots__ = ("changed", "cue", "known_task", "state")
+    __slots__ = ("changed", "cue", "known_task", "state", "unknown_sinks")
 
     def __init__(self, cue: Cue, state: CueState, known: HasHandlers, *, changed: bool) -> None:
         self.cue = cue
         self.state = state
         self.known_task = knows_task(cue, known)
+        self.unknown_sinks = unknown_sinks(cue, known)
         self.changed = changed
 
 

@@ -13,12 +13,16 @@ from cuectl.store.definition_views import ABSENT, FOLDER, home_path
 from cuectl.store.views import BadView
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from cuectl.engine.view_source import ViewSource
     from cuectl.model.cue import Cue
 
 Record = dict[str, Any]
 
 APPLIED, HOME = "applied", "home"
+# What a cue may name with no definition of it; see `alerts.sink_keys`.
+_BUILT_IN_SINKS = ("default", "stderr", "journal", "none")
 
 
 class HasHandlers(Protocol):
@@ -30,14 +34,23 @@ class HasHandlers(Protocol):
     def agent(self, name: str) -> object | None:
         """Return the agent of a name, None when there is none."""
 
+    @property
+    def alerts(self) -> Container[str]:
+        """The names of the alert sinks."""
+
 
 class Known:
-    """The default time zone and the handlers in force, by name."""
+    """The default time zone and the handlers, agents and alert sinks in force, by name."""
 
     def __init__(
-        self, timezone: str | None, handlers: dict[str, object], agents: frozenset[str]
+        self,
+        timezone: str | None,
+        handlers: dict[str, object],
+        agents: frozenset[str],
+        alerts: Container[str],
     ) -> None:
         self.timezone = timezone
+        self.alerts = alerts
         self._handlers = handlers
         self._agents = agents
 
@@ -63,17 +76,20 @@ def known_definitions(source: ViewSource, home: str) -> Known:
         in_force = definitions_now(source, home)
         ids = (one.id for one in in_force.agents.values() if one.id)
         known = frozenset(in_force.agents).union(ids)
-        return Known(in_force.settings.timezone, dict(in_force.definitions.handlers), known)
+        by_name: dict[str, object] = dict(in_force.definitions.handlers)
+        return Known(in_force.settings.timezone, by_name, known, frozenset(in_force.alerts))
     timezone: str | None = None
     handlers: dict[str, object] = {}
     agents: set[str] = set()
+    alerts: set[str] = set()
     for record in records:
         compiled = record["definitions"]
         timezone = compiled.get("settings", {}).get("timezone", timezone)
         handlers |= compiled.get("handlers", {})
+        alerts.update(compiled.get("alerts", {}))
         for name, agent in compiled.get("agents", {}).items():
             agents |= {name, agent.get("id") or name}
-    return Known(timezone, handlers, frozenset(agents))
+    return Known(timezone, handlers, frozenset(agents), alerts)
 
 
 def own_file_is_new(records: list[Record], home: str) -> bool:
@@ -120,3 +136,12 @@ def knows_task(cue: Cue, known: HasHandlers) -> bool:
     if cue.target["type"] != "task":
         return True
     return known.handler(cue.target["task"]) is not None
+
+
+def unknown_sinks(cue: Cue, known: HasHandlers) -> tuple[str, ...]:
+    """Return the alert sinks that a cue names and that nobody here defines."""
+    return tuple(
+        name
+        for name in cue.policy.alert
+        if name not in _BUILT_IN_SINKS and name not in known.alerts
+    )

@@ -58,14 +58,11 @@ def _began_at(pass_id: str) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def crontab_line(home: str, environment: Mapping[str, str]) -> str:
-    """Return the line for `crontab -e`, with absolute paths, as cron knows nothing of ours."""
+def install_command(home: str, environment: Mapping[str, str]) -> str:
+    """Return the command that has `run-due` called for a home, from the shell of its user."""
+    usual = environment.get("CUECTL_HOME") or os.path.join(os.path.expanduser("~"), ".cue")
+    if home == os.path.abspath(usual):
+        return "cuectl scheduler install"
     from shlex import quote
 
-    from cuectl.engine.own_process import installed_program
-
-    words = [quote(installed_program(environment) or "cuectl"), "run-due"]
-    if home != os.path.join(os.path.expanduser("~"), ".cue"):
-        words.insert(0, f"CUECTL_HOME={quote(home)}")
-    # cron takes a plain '%' for the end of the line.
-    return "* * * * * " + " ".join(words).replace("%", "\\%")
+    return f"cuectl --home {quote(home)} scheduler install"

@@ -8,7 +8,7 @@ from cuectl.model.instants import to_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from cuectl.engine.status_report import StatusReport
 
@@ -16,17 +16,17 @@ _ANY_LATER = "see: cuectl alerts list --all"
 
 
 def findings_of(
-    report: StatusReport, *, max_age_s: float | None, crontab: Callable[[], str]
+    report: StatusReport, *, max_age_s: float | None, install: str = "cuectl scheduler install"
 ) -> list[Finding]:
     """Return what is wrong, the worst first.
 
     Args:
         report: the figures.
         max_age_s: how old the last pass may be; None when nobody asked.
-        crontab: the line that calls `run-due` every minute.
+        install: the command that has `run-due` called each minute.
     """
     found = [
-        *_scheduler(report, max_age_s, crontab),
+        *_scheduler(report, max_age_s, install),
         *_definitions(report),
         *_store(report),
         *_alerts(report),
@@ -35,21 +35,19 @@ def findings_of(
     return sorted_by_level(found)
 
 
-def _scheduler(
-    report: StatusReport, max_age_s: float | None, crontab: Callable[[], str]
-) -> Iterator[Finding]:
+def _scheduler(report: StatusReport, max_age_s: float | None, install: str) -> Iterator[Finding]:
     health, now = report.scheduler, report.now
     overdue = report.agenda.overdue
     asked = max_age_s is not None and health.is_late(now, round(max_age_s * 1000))
     if health.last_pass_at is None:
         message = "nothing has ever called 'cuectl run-due' here, so nothing will run by itself"
         level = Level.PROBLEM if asked or overdue else Level.WARNING
-        hint = f"add this line with crontab -e: {crontab()}"
+        hint = f"have cron or a timer call it each minute: {install}"
         yield Finding(level=level, code="scheduler_never", message=message, hint=hint)
     elif asked or health.is_late(now):
         message = f"nothing has called 'cuectl run-due' since {to_text(health.last_pass_at)}"
         level = Level.PROBLEM if asked or overdue else Level.WARNING
-        hint = f"is this line in crontab -l? {crontab()}"
+        hint = "see what should call it: cuectl scheduler status"
         yield Finding(level=level, code="scheduler_late", message=message, hint=hint)
     if overdue:
         many = "cues are" if overdue > 1 else "cue is"

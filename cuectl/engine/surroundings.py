@@ -104,18 +104,22 @@ def surroundings(runtime: Runtime, in_force: InForce, worker: str | None) -> Sur
         environment=environment,
         lookup=lookup,
         worker=worker or os.uname().nodename,
-        program_directory=program_directory(),
+        program_directory=program_directory(runtime.home),
         in_force=in_force,
         zone=in_force.settings.timezone or runtime.zone,
     )
 
 
-def program_directory() -> str:
-    """Return where the running `cuectl` is installed, '' when it runs as a module."""
-    program = sys.argv[0]
-    if os.path.basename(program) != "cuectl":
+def program_directory(home: str) -> str:
+    """Return where handlers find a `cuectl`, '' when it runs as a module."""
+    program = os.path.abspath(sys.argv[0])
+    if os.path.basename(program) == "cuectl":
+        return os.path.dirname(program)
+    if not program.endswith(".pyz"):
         return ""
-    return os.path.dirname(os.path.abspath(program))
+    from cuectl.store.program_file import program_folder
+
+    return program_folder(home, [sys.executable, program])
 
 
 def _tell(line: str) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LEVEL = 6
 LARGEST_FILE = 1 << 36
 _LATER = ("runs", "payloads")
-_OF_A_MOMENT = frozenset({"lock", "last-pass", "next", "passes"})
+_OF_A_MOMENT = frozenset({"lock", "last-pass", "next", "passes", "bin"})
 _TOP = "cue"
 
 

@@ -84,7 +84,6 @@ def ids(answer: Any) -> list[str]:
     [
         (("--cue", "backup"), [FIRST]),
         (("--cue", "cue_back"), [FIRST]),
-        (("--cue", "back"), []),
         (("--type", "delivery_failed"), [SECOND]),
         (("--type", "overlap"), []),
     ],
@@ -93,6 +92,15 @@ def test_some_of_the_alerts_can_be_chosen(
     raised: Cuectl, words: tuple[str, ...], found: list[str]
 ) -> None:
     assert ids(raised.json("alerts", "list", *words)) == found
+
+
+def test_a_cue_that_never_was_is_said(raised: Cuectl) -> None:
+    """Regression: `alerts list --cue NOPE` answered 0, as if all were well with it."""
+    raised.run("alerts", "list", "--cue", "back").fails(
+        5, "no cue named 'back'", "all names: cuectl list"
+    )
+    raised.run("create", "--name", "other", "--", "true")
+    assert raised.json("alerts", "list", "--cue", "other") == []
 
 
 def test_a_type_that_is_not_known_is_refused(raised: Cuectl) -> None:

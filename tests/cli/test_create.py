@@ -159,18 +159,19 @@ def test_a_known_task_brings_no_warning(cuectl: Cuectl) -> None:
 
 
 def test_a_terminal_hears_that_nothing_calls_run_due(cuectl: Cuectl) -> None:
-    assert "crontab" in _on_a_terminal(cuectl, "create", "--every", "1h", "--", "true")
-    assert "crontab" not in _on_a_terminal(cuectl, "create", "--name", "h", "--", "true")
+    said = "have one called each minute: cuectl scheduler install"
+    assert said in _on_a_terminal(cuectl, "create", "--every", "1h", "--", "true")
+    assert "scheduler" not in _on_a_terminal(cuectl, "create", "--name", "h", "--", "true")
     cuectl.run("run-due")
     del cuectl.environment["CUECTL_NOW"]
     cuectl.run("run-due")
-    assert "crontab" not in _on_a_terminal(cuectl, "create", "--every", "2h", "--", "true")
+    assert "scheduler" not in _on_a_terminal(cuectl, "create", "--every", "2h", "--", "true")
 
 
-def test_the_line_for_the_crontab_names_a_home_that_was_moved(cuectl: Cuectl) -> None:
+def test_the_command_for_the_scheduler_names_a_home_that_was_moved(cuectl: Cuectl) -> None:
     elsewhere = str(cuectl.home.parent / "elsewhere")
     words = ("--home", elsewhere, "create", "--every", "1h", "--", "true")
-    assert f"* * * * * CUECTL_HOME={elsewhere} /" in _on_a_terminal(cuectl, *words)
+    assert f"cuectl --home {elsewhere} scheduler install" in _on_a_terminal(cuectl, *words)
 
 
 def _on_a_terminal(cuectl: Cuectl, *words: str) -> str:
@@ -314,3 +315,69 @@ def test_a_home_of_a_newer_version_is_left_alone(cuectl: Cuectl) -> None:
     assert (answer.status, "has format 99" in answer.stderr) == (9, True)
     assert [path.name for path in cuectl.home.iterdir()] == ["FORMAT"]
     cuectl.checked = False
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (
+            ("--backoff", "1m"),
+            "'--backoff' has no effect without retries",
+            "say how many: --retries N",
+        ),
+        (
+            ("--retries", "0", "--retry-on", "failed"),
+            "'--retry-on' has no effect without retries",
+            "say how many: --retries N",
+        ),
+        (
+            ("--jitter", "5m"),
+            "'--jitter' has no effect without a schedule",
+            "say when it fires: --cron, --at, --every or --in",
+        ),
+        (
+            ("--catch-up", "all"),
+            "'--catch-up' has no effect without a schedule",
+            "say when it fires: --cron, --at, --every or --in",
+        ),
+        (
+            ("--deadline", "5m"),
+            "'--deadline' has no effect without a schedule",
+            "say when it fires: --cron, --at, --every or --in",
+        ),
+        (
+            ("--alert", "ops"),
+            "nobody here knows the alert sink 'ops' yet",
+            "define it under 'alerts' in ~/.cue/cue.yaml; its alerts get nowhere until then",
+        ),
+        (
+            ("--cwd", "/nowhere/at/all"),
+            "there is no directory '/nowhere/at/all' yet",
+            "runs fail until it is there",
+        ),
+    ],
+)
+def test_what_has_no_effect_is_said(
+    cuectl: Cuectl, words: tuple[str, ...], message: str, hint: str
+) -> None:
+    """Regression: `create --alert UNKNOWN`, `--backoff` without retries and others were silent."""
+    warning = f"cuectl: warning: {message}\nhint: {hint}\n"
+    made = cuectl.run("create", "--name", "a", *words, "--", "true")
+    assert (made.stderr, made.status) == (warning, 0)
+    changed = cuectl.run("create", "--name", "b", "--", "true")
+    assert changed.stderr == ""
+    without_command = words if words[0] != "--cwd" else (*words, "--", "true")
+    changed = cuectl.run("update", "b", *without_command)
+    assert (changed.stderr, changed.status) == (warning, 0)
+
+
+def test_what_has_an_effect_is_not_warned_of(cuectl: Cuectl) -> None:
+    (cuectl.home).mkdir(mode=0o700)
+    (cuectl.home / "cue.yaml").write_text("alerts:\n  ops:\n    command: [cat]\n")
+    made = cuectl.run(
+        *("create", "--name", "a", "--every", "5m", "--retries", "1", "--backoff", "1m"),
+        *("--jitter", "1m", "--catch-up", "none", "--deadline", "1h", "--cwd", "."),
+        *("--alert", "ops", "--alert", "stderr", "--", "true"),
+    )
+    assert (made.stderr, made.status) == ("", 0)
+    assert cuectl.run("update", "a", "--backoff", "2m", "--jitter", "2m").stderr == ""

@@ -321,3 +321,26 @@ def test_a_filter_that_means_nothing_is_refused(
 
     assert answer.status == 2
     assert answer.stderr.startswith(f"cuectl: error: {message}")
+
+
+def test_a_chain_is_found_by_any_execution_in_it(cuectl: Cuectl) -> None:
+    make_past(cuectl)
+    (root,) = cuectl.json("executions", "list", "--cue", "audit")
+    (child,) = cuectl.json("executions", "list", "--cue", "check")
+    assert child["root_id"] == root["id"]
+    assert names(cuectl, "--root", child["id"]) == names(cuectl, "--root", root["id"])
+    assert names(cuectl, "--root", root["id"], "--status", "running") == []
+
+
+@pytest.mark.parametrize("ref", ["NOPE", "exec_0000000000000000000000ab"])
+def test_a_chain_that_never_was_is_said(cuectl: Cuectl, ref: str) -> None:
+    """Regression: `executions list --root NOPE` answered 0 and nothing, as for a quiet chain."""
+    cuectl.run("executions", "list", "--root", ref).fails(
+        5, f"no execution '{ref}'", "all executions: cuectl executions list"
+    )
+
+
+def test_a_span_of_time_that_ends_before_it_begins_is_refused(cuectl: Cuectl) -> None:
+    cuectl.run("executions", "list", "--since", "2026-11-22", "--until", "2026-11-21").fails(
+        2, "'--until 2026-11-21' is not after '--since 2026-11-22'"
+    )

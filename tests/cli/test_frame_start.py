@@ -117,7 +117,7 @@ def test_a_full_disk_behind_standard_output_is_an_error(cuectl: Cuectl) -> None:
 
     assert err == (
         b"cuectl: error: 'standard output': no space left on device\n"
-        b"hint: make room, then run the command again\n"
+        b"hint: the answer is lost, what the command did is not: look before it is run again\n"
     )
     assert process.returncode == 1
 
@@ -146,7 +146,10 @@ def test_a_reader_that_went_away_is_no_error_to_read_about(cuectl: Cuectl) -> No
 def test_closed_standard_output_is_an_error(cuectl: Cuectl, words: str) -> None:
     done = shell(cuectl, f"cuectl {words} >&-")
 
-    assert done.stderr == "cuectl: error: 'standard output': bad file descriptor\n"
+    assert done.stderr == (
+        "cuectl: error: 'standard output': bad file descriptor\n"
+        "hint: the answer is lost, what the command did is not: look before it is run again\n"
+    )
     assert done.returncode == 1
 
 

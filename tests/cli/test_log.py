@@ -227,6 +227,19 @@ def test_what_happens_is_followed_until_an_interrupt(cuectl: Cuectl, following: 
     assert following.interrupt() == (130, b"")
 
 
+def test_following_ends_when_nobody_reads_any_more(cuectl: Cuectl) -> None:
+    """Regression: `log -f | head -1` stayed until something happened that it could not print."""
+    cuectl.run("create", "--name", "a", "--", "true")
+    process = cuectl.start("log", "-f")
+    assert process.stdout is not None
+    assert b"created" in process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr is not None
+    with process.stderr:
+        assert process.stderr.read() == b""
+    assert process.wait(timeout=60) == 141
+
+
 def test_it_follows_across_segments_that_are_closed_and_packed(
     cuectl: Cuectl, following: Following
 ) -> None:

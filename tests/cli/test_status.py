@@ -48,7 +48,6 @@ def run(cuectl: Cuectl, *words: str) -> Answer:
 
 
 def test_a_store_that_is_not_there_yet_reads_as_an_empty_one(cuectl: Cuectl) -> None:
-    line = f"* * * * * {cuectl.programs}/cuectl run-due"
     cuectl.run("status").gives(
         f"state      none yet at {cuectl.home}; the first command that writes makes it\n"
         "last pass  never\n"
@@ -60,7 +59,7 @@ def test_a_store_that_is_not_there_yet_reads_as_an_empty_one(cuectl: Cuectl) -> 
         "cues       0\n"
         "\n"
         f"warning: {NEVER}\n"
-        f"  add this line with crontab -e: {line}\n"
+        "  have cron or a timer call it each minute: cuectl scheduler install\n"
     )
     assert not cuectl.home.exists()
 

@@ -30,7 +30,7 @@ def run(call: Call, *, when: str | None, key: str | None, **values: Any) -> int 
         delay, values["in_"] = values["in_"], None
     draft = draft_of(values, cwd=cwd, cleared=frozenset())
     made = chain_cue(call.runtime, parent, draft, when=when, key=key, delay_s=delay)
-    _say(call, made)
+    _say(call, made, values)
     return None
 
 
@@ -51,7 +51,8 @@ def _directory(values: dict[str, Any]) -> str | None:
     return os.getcwd()
 
 
-def _say(call: Call, made: Chained) -> None:
+def _say(call: Call, made: Chained, values: dict[str, Any]) -> None:
+    from cuectl.cli import cue_warnings
     from cuectl.cli.cue_lines import next_line
     from cuectl.model.cue_view import cue_view
 
@@ -62,10 +63,12 @@ def _say(call: Call, made: Chained) -> None:
     out.record(cue_view(cue, made.state), lines)
     if not made.is_new:
         out.tell("it was there already; nothing was changed")
-    elif not made.known_task:
-        from cuectl.cli.commands.create import warn_of_nobody
-
-        warn_of_nobody(call, cue)
+        return
+    if not made.known_task:
+        cue_warnings.warn_of_nobody(call, cue)
+    if values.get("alert"):
+        cue_warnings.warn_of_sinks(call, made.unknown_sinks)
+    cue_warnings.warn_of_options(call, cue, values)
 
 
 command = Command(

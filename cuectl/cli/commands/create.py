@@ -16,7 +16,6 @@ from cuectl.model.errors import UsageError
 if TYPE_CHECKING:
     from cuectl.cli.call import Call
     from cuectl.engine.cue_drafts import Drafted
-    from cuectl.model.cue import Cue
 
 
 def run(call: Call, *, transport: str | None, **values: Any) -> int | None:
@@ -28,7 +27,7 @@ def run(call: Call, *, transport: str | None, **values: Any) -> int | None:
     _refuse_nothing(values)
     draft = draft_of(values, cwd=_directory(values), cleared=frozenset())
     made = create_cue(call.runtime, draft)
-    report(call, made, payload=draft.payload)
+    report(call, made, values, payload=draft.payload)
     return None
 
 
@@ -57,8 +56,11 @@ def _directory(values: dict[str, Any]) -> str | None:
         raise UsageError("the current directory is gone", hint="give --cwd DIR") from error
 
 
-def report(call: Call, made: Drafted, payload: dict[str, Any] | None) -> None:
+def report(
+    call: Call, made: Drafted, values: dict[str, Any], *, payload: dict[str, Any] | None
+) -> None:
     """Print a cue that was made or changed, and what its user should know now."""
+    from cuectl.cli import cue_warnings
     from cuectl.cli.cue_lines import next_line
     from cuectl.model.cue_view import cue_view
 
@@ -68,19 +70,12 @@ def report(call: Call, made: Drafted, payload: dict[str, Any] | None) -> None:
         lines.append(next_line(call, cue, made.state, call.runtime.now()))
     out.record(cue_view(cue, made.state, payload if cue.payload_ref else None), lines)
     if not made.known_task:
-        warn_of_nobody(call, cue)
+        cue_warnings.warn_of_nobody(call, cue)
+    if values.get("alert"):
+        cue_warnings.warn_of_sinks(call, made.unknown_sinks)
+    cue_warnings.warn_of_options(call, cue, values)
     if made.state.next_at is not None:
         _tell_of_the_scheduler(call)
-
-
-def warn_of_nobody(call: Call, cue: Cue) -> None:
-    """Say that nobody knows the task of a cue, or its agent."""
-    if cue.target["type"] == "agent":
-        hint = "define it under 'agents' in ~/.cue/cue.yaml"
-        call.out.warn(f"nobody here knows the agent '{cue.target['agent']}' yet", hint=hint)
-        return
-    hint = "define it under 'handlers' in ~/.cue/cue.yaml, or start a worker that has it"
-    call.out.warn(f"nobody here knows the task '{cue.target['task']}' yet", hint=hint)
 
 
 def _tell_of_the_scheduler(call: Call) -> None:
@@ -89,10 +84,12 @@ def _tell_of_the_scheduler(call: Call) -> None:
 
     if not call.out.stderr.isatty() or scheduler_seen(call.runtime):
         return
-    from cuectl.engine.scheduler_health import crontab_line
+    from cuectl.engine.scheduler_health import install_command
 
-    call.out.tell("note: no pass has run in the last five minutes; a line for your crontab:")
-    call.out.tell(crontab_line(call.runtime.home, call.environment))
+    install = install_command(call.runtime.home, call.environment)
+    call.out.tell(
+        f"note: no pass has run in the last five minutes; have one called each minute: {install}"
+    )
 
 
 command = Command(

@@ -20,7 +20,7 @@ def run(call: Call, *, name: str) -> int | None:
     if made is None:
         call.out.tell("nothing was changed")
     else:
-        report(call, made, payload=None)
+        report(call, made, {}, payload=None)
     return None
 
 

@@ -76,8 +76,6 @@ def _print(printer: Any, lines: Iterable[Record], *, paged: bool) -> None:
 
 
 def _follow(call: Call, reader: Reader, printer: Any, wanted: LogFilter) -> int:
-    import select
-
     from cuectl.model.errors import ExitStatus, NotFound
     from cuectl.store.following import Follower
 
@@ -88,7 +86,7 @@ def _follow(call: Call, reader: Reader, printer: Any, wanted: LogFilter) -> int:
     try:
         while True:
             _print(printer, filter(wanted.matches, follower.new_lines()), paged=False)
-            select.select([], [], [], _LOOK_EVERY_S)
+            call.out.rest(_LOOK_EVERY_S)
     except KeyboardInterrupt:
         # This is how a person ends it, so there is nothing to say.
         return ExitStatus.INTERRUPTED

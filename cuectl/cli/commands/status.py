@@ -38,16 +38,13 @@ def run(call: Call, *, max_age: float | None, nagios: bool) -> int | None:
 
 
 def _look(call: Call, max_age: float | None) -> tuple[StatusReport, list[Finding]]:
-    from cuectl.engine.scheduler_health import crontab_line
+    from cuectl.engine.scheduler_health import install_command
     from cuectl.engine.status_findings import findings_of
     from cuectl.engine.status_report import status_report
 
     report = status_report(call.runtime)
-
-    def crontab() -> str:
-        return crontab_line(report.home, call.environment)
-
-    return report, findings_of(report, max_age_s=max_age, crontab=crontab)
+    install = install_command(report.home, call.environment)
+    return report, findings_of(report, max_age_s=max_age, install=install)
 
 
 def _print(call: Call, report: StatusReport, findings: Sequence[Finding]) -> None:

@@ -44,7 +44,7 @@ def run(call: Call, *, cue: str, **values: Any) -> int | None:
     _refuse_both(values)
     draft = draft_of(values, cwd=None, cleared=cleared)
     made = update_cue(call.runtime, cue, draft)
-    report(call, made, payload=payload_of(call, made.cue))
+    report(call, made, values, payload=payload_of(call, made.cue))
     if not made.changed:
         call.out.tell("nothing was changed")
     return None

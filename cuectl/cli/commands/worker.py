@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cuectl.cli.options import Command, Option
-from cuectl.cli.parameters import duration, whole_number
+from cuectl.cli.parameters import printing_name, some_time, whole_number
 
 if TYPE_CHECKING:
     from cuectl.cli.call import Call
@@ -57,12 +57,13 @@ command = Command(
             name="--poll",
             metavar="DUR",
             help="How often to look for changes of others",
-            convert=duration,
+            convert=some_time,
             default=1.0,
         ),
         Option(
             name="--worker-id",
             metavar="ID",
+            convert=printing_name,
             help="Name in records and in CUE_WORKER_ID; the host's name by default",
         ),
         Option(

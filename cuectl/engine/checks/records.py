@@ -36,7 +36,7 @@ def as_status_says(patient: Patient) -> Iterator[Finding]:
     if not patient.is_usable:
         return
     report = status_report(patient.runtime)
-    found = findings_of(report, max_age_s=None, crontab=str)
+    found = findings_of(report, max_age_s=None)
     found = [one for one in found if one.code in _OF_STATUS]
     yield from found
     if not found:

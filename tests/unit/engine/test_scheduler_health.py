@@ -3,13 +3,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cuectl.engine.scheduler_health import SchedulerHealth, crontab_line, scheduler_health
+from cuectl.engine.scheduler_health import SchedulerHealth, scheduler_health
 from cuectl.store.passes import PassFile
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def test_a_store_that_no_pass_has_seen_says_so(home: Path) -> None:
@@ -46,29 +44,3 @@ def test_a_first_pass_that_still_works_has_been_called(home: Path) -> None:
 def test_what_a_dead_pass_left_behind_is_no_pass(home: Path) -> None:
     (home / "passes" / "1700000000000-1-4").touch()
     assert scheduler_health(str(home)) == SchedulerHealth(last_pass_at=None)
-
-
-def test_the_line_for_cron_has_absolute_paths_and_escapes_what_cron_would_eat(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = tmp_path / "100% mine" / "cuectl"
-    program.parent.mkdir()
-    program.touch(0o755)
-    monkeypatch.setattr("sys.executable", str(tmp_path / "python3"))
-    monkeypatch.setattr("sys.argv", ["pytest"])
-    monkeypatch.setenv("HOME", str(tmp_path))
-    environment = {"PATH": f"relative:{program.parent}:/usr/bin"}
-    quoted = f"'{tmp_path}/100\\% mine/cuectl'"
-    line = crontab_line(f"{tmp_path}/.cue", environment)
-    assert line == f"* * * * * {quoted} run-due"
-    line = crontab_line("/srv/state", environment)
-    assert line == f"* * * * * CUECTL_HOME=/srv/state {quoted} run-due"
-
-
-def test_the_running_program_is_the_one_that_cron_should_call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = tmp_path / "cuectl"
-    program.touch(0o755)
-    monkeypatch.setattr("sys.argv", [str(program), "status"])
-    assert str(program) in crontab_line("/srv/state", {})

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cuectl.cli.call import Call
+    from cuectl.model.alert import Alert
+    from cuectl.store.reading import Reader
 
 # As in model/alert.py, which a command that is only parsed does without; a test compares.
 TYPES = (
@@ -34,7 +36,8 @@ def run(call: Call, *, all: bool, cue: str | None, type: str | None) -> int | No
         call.out.warn(note)
     if unreadable:
         call.out.warn(f"{unreadable} alerts can't be read", hint="see: cuectl fsck")
-    found = chosen(alerts, seen=all, cue=cue, kind=type)
+    ids = _ids_of(reader, cue, alerts) if cue is not None else ()
+    found = chosen(alerts, seen=all, cue=cue, cue_ids=ids, kind=type)
     created = {alert.id: call.out.time(alert.created_at, now) for alert in found}
     columns = (
         Column(key="created_at", title="RAISED", show=lambda r: created[r["id"]]),
@@ -48,6 +51,23 @@ def run(call: Call, *, all: bool, cue: str | None, type: str | None) -> int | No
     empty = "no alerts" if all else "no open alerts; those that were seen: --all"
     call.out.records([alert.to_record() for alert in found], columns, empty=empty)
     return None
+
+
+def _ids_of(reader: Reader, cue: str, alerts: list[Alert]) -> tuple[str, ...]:
+    """Return the ids of the cue that is meant, also of one that was deleted.
+
+    Raises:
+        NotFound: there is none, and never was one.
+    """
+    from cuectl.cli.execution_filters import cue_ids
+    from cuectl.engine.alert_list import chosen
+    from cuectl.engine.cue_lookup import find_cue
+    from cuectl.engine.journal_log import ids_named
+
+    ids = cue_ids(reader, cue)
+    if chosen(alerts, seen=True, cue=cue, cue_ids=ids):
+        return ids
+    return ids_named(reader.history, cue) or (find_cue(reader, cue)[0].id,)
 
 
 def _short(message: str) -> str:

@@ -28,10 +28,13 @@ def run(call: Call, *, limit: int, **given: Any) -> int | None:
 
     reader, now = reader_of(call), call.runtime.now()
     wanted = filter_of(call, reader, given)
-    records = list_records(reader, wanted, now)
-    found = [public(reader, record) for record in islice(records, limit or None)]
-    if not found and wanted.cue_name is not None:
+    records = list(islice(list_records(reader, wanted, now), limit or None))
+    if not records and wanted.cue_name is not None:
         _check_cue(reader, wanted, now)
+    if not records and wanted.root is not None:
+        of_root = _with_root_of(reader, wanted)
+        records = list(islice(list_records(reader, of_root, now), limit or None))
+    found = [public(reader, record) for record in records]
     for problem in reader.history.problems:
         call.out.warn(problem, hint="see: cuectl fsck")
     warn(call, reader)
@@ -49,6 +52,19 @@ def _check_cue(reader: Reader, wanted: ExecutionFilter, now: int) -> None:
     is_known = wanted.cue_ids and wanted.cue_ids[0] != wanted.cue_name
     if not is_known and next(list_records(reader, ever, now), None) is None:
         find_cue(reader, wanted.cue_name or "")
+
+
+def _with_root_of(reader: Reader, wanted: ExecutionFilter) -> ExecutionFilter:
+    """Return the filter for the chain that an execution belongs to, wherever in it that is.
+
+    Raises:
+        NotFound: there is no such execution.
+    """
+    from cuectl.engine.executions import find_record
+    from cuectl.model.values import replace
+
+    member = find_record(reader, wanted.root or "")
+    return replace(wanted, root=member.get("root_id") or member["id"])
 
 
 def _columns(call: Call, now: int) -> tuple[Any, ...]:
