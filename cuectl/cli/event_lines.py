@@ -31,6 +31,7 @@ def show_recorded(call: Call, recorded: Recorded, lines: list[str]) -> None:
     }
     text = [f"{event.id}  {event.type}  {_count(recorded)}"]
     text += [_started_line(one) for one in recorded.executions]
+    text += [_refused_line(*each) for each in recorded.rejected.items()]
     call.out.record(record, text)
     for line in lines:
         call.out.tell(line)
@@ -60,6 +61,11 @@ def _count(recorded: Recorded) -> str:
     if not recorded.matched:
         return "no subscription takes it"
     return f"taken by {', '.join(recorded.matched)}"
+
+
+def _refused_line(name: str, why: Record) -> str:
+    failed = f": {', '.join(why['failed'])}" if "failed" in why else ""
+    return f"  not for {name} ({why['reason']}{failed})"
 
 
 def _started_line(execution: Execution) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.agent_work import prompt_text
 from cuectl.engine.turn import Turn, files_of, own_environment, process_of
+from cuectl.model.start import Phase
 
 if TYPE_CHECKING:
     from cuectl.engine.handler_start import Surroundings
@@ -38,9 +39,13 @@ def turn_start(
         CuectlError: the prompt can't be made or given, a variable is unset.
         OSError: the prompt can't be written.
     """
-    text = prompt_text(
-        execution, agent, payload, now=now, offset_minutes=around.offset_minutes(now)
-    )
+    offset = around.offset_minutes(now)
+    if start.phase is Phase.FOLLOWUP:
+        from cuectl.engine.followup import followup_text
+
+        text = followup_text(execution, agent, payload, around.home, now=now, offset_minutes=offset)
+    else:
+        text = prompt_text(execution, agent, payload, now=now, offset_minutes=offset)
     turn = Turn(
         id=execution.id,
         attempt=execution.attempt,

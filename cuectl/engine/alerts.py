@@ -75,6 +75,7 @@ def raise_alert(
     severity: str | None = None,
     subject: str | None = None,
     printed: bool = True,
+    seen: bool = False,
 ) -> CueState | None:
     """Stage an alert unless one of its type is open for the cue; return the state after it.
 
@@ -93,6 +94,7 @@ def raise_alert(
             for the subject (`clear_subject` ends that), no other is raised.
         printed: the caller prints `stderr_line` itself once the change is committed;
             otherwise the next pass does.
+        seen: nobody needs to see to it: it only tells something.
     """
     kind = AlertType(type)
     if state is not None and any(name == kind for name, _ in state.alerts):
@@ -108,6 +110,7 @@ def raise_alert(
         execution_id=execution_id,
         message=shortened(message),
         created_at=now,
+        acknowledged_at=now if seen else None,
         delivered={sink: _first_delivery(sink, now, printed=printed) for sink in sinks},
     )
     views = alert_views(None, alert)

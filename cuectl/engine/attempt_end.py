@@ -47,6 +47,7 @@ class Found:
         text: the final text of an agent's turn, None when it was none.
         exit_code: what counts in place of the exit code of an agent's program.
         problem: why a turn failed, in a line, though its program ended well.
+        followup: how a second turn ended, when there was one.
     """
 
     outcome: Outcome = ABSENT
@@ -55,6 +56,7 @@ class Found:
     text: str | None = None
     exit_code: int | None = None
     problem: str | None = None
+    followup: str | None = None
 
 
 def find(home: str, execution: Execution, cwd: str, masker: Masker | None) -> Found:
@@ -129,8 +131,9 @@ def judge_attempt(
     idle_s: float | None = None,
 ) -> Verdict:
     """Return the verdict on an attempt, or on its checker when that is what ended."""
-    checking = ended.phase is Phase.CHECK and not execution.cancel
-    end = exited(execution.exit_code or 0) if checking else _end(execution, ended, limit_s, idle_s)
+    later = ended.phase is not Phase.MAIN and not execution.cancel
+    checking = later and ended.phase is Phase.CHECK
+    end = exited(execution.exit_code or 0) if later else _end(execution, ended, limit_s, idle_s)
     if end.kind is EndKind.EXITED and found.exit_code is not None:
         end = exited(1 if found.problem is not None else found.exit_code)
     verdict = verdict_of(
@@ -178,7 +181,9 @@ def with_end(execution: Execution, ended: Ended, found: Found, verdict: Verdict)
     """Return the record with everything that this end says."""
     outcome = found.outcome
     times: Record = {}
-    if ended.phase is not Phase.CHECK:
+    if ended.phase is Phase.FOLLOWUP:
+        times = _longer(execution, ended)
+    elif ended.phase is Phase.MAIN:
         names = ("started_at", "ended_at", "duration_s", "exit_code", "signal")
         times = {name: getattr(ended, name) for name in names}
     return replace(
@@ -193,10 +198,18 @@ def with_end(execution: Execution, ended: Ended, found: Found, verdict: Verdict)
         outcome_dropped=outcome.dropped,
         adopted=execution.adopted or ended.lost,
         phase=None,
+        followup=found.followup or execution.followup,
         reported=None,
         **_evidence(outcome),
         **times,
     )
+
+
+def _longer(execution: Execution, ended: Ended) -> Record:
+    """Return the times of an attempt that has had a second turn."""
+    began = execution.started_at if execution.started_at is not None else ended.started_at
+    took_s = None if began is None else max(0, ended.ended_at - began) / 1000
+    return {"ended_at": ended.ended_at, "duration_s": took_s}
 
 
 def _reason(ended: Ended, verdict: Verdict) -> str | None:

@@ -111,6 +111,7 @@ def notify(tx: Transaction, cue: Cue, message: str, execution_id: str, to: Settl
         execution_id=execution_id,
         sinks=sinks,
         randomness=to.random(9),
+        seen=True,
     )
     to.deliver = to.deliver or any(sink != STDERR for sink in sinks)
     if STDERR in sinks:

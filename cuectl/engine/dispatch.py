@@ -43,7 +43,8 @@ def dispatch(
     root: str | None = None
     made: list[Execution] = []
     for index, target in enumerate(targets):
-        execution = claim.new_execution(cue, event.at, key=f"{event.id}.{index}")
+        # A millisecond apart, so that the agenda keeps their order.
+        execution = claim.new_execution(cue, event.at + index, key=f"{event.id}.{index}")
         payload = {**cue.payload, **event.data}
         if fans_out:
             payload |= {"fanOutSource": _cause(event), "fanOutIndex": index}

@@ -13,6 +13,7 @@ from cuectl.engine.surroundings import context_of
 from cuectl.model.errors import Conflict, NotFound, UsageError
 from cuectl.model.event import Event, check_type, event_from_record
 from cuectl.model.values import replace
+from cuectl.store import paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,11 +160,12 @@ def events_newest_first(reader: Reader, kind: str | None = None) -> Iterator[Rec
         record = detail.get("cloudevent") or {}
         if line["type"] != RECORDED or (kind is not None and record.get("type") != kind):
             continue
-        yield {
-            "event": record,
-            "matched": detail.get("matched", []),
-            "rejected": detail.get("rejected", {}),
-        }
+        found: Record = {"event": record, "matched": detail.get("matched", [])}
+        found |= {"rejected": detail.get("rejected", {})}
+        found["refused"] = detail.get("refused", len(found["rejected"]))
+        if reference := detail.get("payload_ref"):
+            record["dataref"] = paths.payload_file(reader.home, reference)
+        yield found
 
 
 def find_event(reader: Reader, identity: str) -> Record:
@@ -182,14 +184,31 @@ def find_recorded(reader: Reader, identity: str) -> Record:
         NotFound: there is none, or there are several.
     """
     found: dict[str, Record] = {}
-    for each in events_newest_first(reader):
+    for each in events_newest_first(reader) if identity else ():
         event = each["event"]
         if event["id"] == identity:
-            return each
-        if event["id"].startswith(identity) and identity:
+            return _whole(each, reader.home)
+        if event["id"].startswith(identity):
             found.setdefault(event["id"], each)
     if len(found) == 1:
-        return next(iter(found.values()))
+        return _whole(next(iter(found.values())), reader.home)
     if found:
         raise NotFound(f"'{identity}' is the beginning of {len(found)} events")
     raise NotFound(f"no event '{identity}'", hint="all of them: cuectl events list")
+
+
+def _whole(recorded: Record, home: str) -> Record:
+    """Return a recorded event with its payload, read from its file when it has one."""
+    from cuectl.store import payload_files
+
+    event = recorded["event"]
+    if "data" in event or "dataref" not in event:
+        return recorded
+    path = event.pop("dataref")
+    try:
+        digest = path.rpartition("/")[2].removesuffix(".json")
+        event["data"] = payload_files.read(home, digest)
+    except (OSError, ValueError) as error:
+        message = f"the payload of event '{event['id']}' is no longer kept"
+        raise NotFound(message, hint=f"it was in '{path}'") from error
+    return recorded

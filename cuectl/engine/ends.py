@@ -53,7 +53,7 @@ class Ends:
         cwd = working_directory(execution, context.in_force, context.home)
         found = find(context.home, execution, cwd, context.masker)
         agent = agent_of(execution.target, context.in_force)
-        if agent is not None and ended.spawn_error is None:
+        if agent is not None and (ended.spawn_error is None or ended.phase is not Phase.MAIN):
             found = self._with_answer(found, execution, ended, agent)
         return End(execution, ended, found)
 
@@ -63,10 +63,16 @@ class Ends:
         from cuectl.engine.turn import files_of
         from cuectl.engine.turn_end import with_answer
 
-        if ended.phase is Phase.CHECK:
-            ended = replace(ended, exit_code=execution.exit_code, cause=None, lost=False)
-        where = files_of(self._context.home, execution.id, execution.attempt)
-        return with_answer(found, where, ended, agent, self._context.masker)
+        context, main = self._context, ended
+        if ended.phase is not Phase.MAIN:
+            main = replace(ended, exit_code=execution.exit_code, cause=None, lost=False)
+        where = files_of(context.home, execution.id, execution.attempt)
+        found = with_answer(found, where, main, agent, context.masker)
+        if ended.phase is Phase.MAIN:
+            return found
+        from cuectl.engine.followup import with_followup
+
+        return with_followup(found, execution, ended, agent, context.home, context.masker)
 
     def add(self, end: End) -> None:
         """Take an end in; the group's delay begins with its first."""
@@ -124,7 +130,8 @@ class Ends:
 
     def _started_real_ms(self, execution: Execution, ended: Ended) -> int:
         """Return the start of the attempt by the clock that stamps files."""
-        started = execution.started_at if ended.phase is Phase.CHECK else ended.started_at
+        later = ended.phase is not Phase.MAIN
+        started = execution.started_at if later else ended.started_at
         return (started or 0) - self._context.clock_offset_ms
 
 

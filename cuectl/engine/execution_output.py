@@ -24,7 +24,8 @@ class RunOutput:
     """The output files of one attempt.
 
     Attributes:
-        files: paths; standard error is a file of its own for agents only.
+        files: paths; standard error is a file of its own for agents only, and so is what their
+            second turn printed.
     """
 
     execution_id: str
@@ -44,7 +45,7 @@ def output_of(home: str, record: Record, attempt: int | None) -> RunOutput:
     for number in [attempt] if attempt else range(newest, 0, -1):
         found = tuple(
             path
-            for suffix in ("out", "err")
+            for suffix in ("out", "err", "followup.out", "followup.err")
             if os.path.exists(path := paths.run_file(home, record["id"], number, suffix))
         )
         if found:

@@ -129,12 +129,13 @@ def start_of(execution: Execution, around: Surroundings, now: int) -> Start:
     Raises:
         CannotStart: a variable is unset, a template can't be filled in, a directory is gone.
     """
-    checking = execution.phase == Phase.CHECK
+    phase = Phase(execution.phase) if execution.phase else Phase.MAIN
+    checking = phase is Phase.CHECK
     payload = full_payload(execution, around.home)
     cwd = working_directory(execution, around.in_force, around.home)
     limit = limit_s(execution, around.in_force)
     handler = handler_of(execution, around.in_force)
-    suffix = "check.out" if checking else "out"
+    suffix = "out" if phase is Phase.MAIN else f"{phase}.out"
     own = handler.env if handler else execution.target.get("env", {})
     values = _with_variables(execution, handler, payload, around, now)
     try:
@@ -147,7 +148,7 @@ def start_of(execution: Execution, around: Surroundings, now: int) -> Start:
     start = Start(
         execution_id=execution.id,
         attempt=execution.attempt,
-        phase=Phase.CHECK if checking else Phase.MAIN,
+        phase=phase,
         argv=tuple(argv),
         env=env,
         cwd=cwd,

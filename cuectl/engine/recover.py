@@ -209,8 +209,8 @@ def _runs(tx: Transaction, execution: Execution, spawned: Spawned | None, same_b
     """
     if not same_boot:
         return False
-    checking = execution.phase == Phase.CHECK
-    suffix = "check.out" if checking else "out"
+    checking = execution.phase is not None and execution.phase != Phase.MAIN
+    suffix = f"{execution.phase}.out" if checking else "out"
     if output.is_leased(paths.run_file(tx.store.home, execution.id, execution.attempt, suffix)):
         return True
     if spawned and spawned.pid and process_tree.is_alive(spawned.pid, spawned.started_ns):

@@ -65,12 +65,15 @@ def settle(
         gone: the place that it leaves; the one under `open/` when None.
     """
     done = with_end(execution, ended, found, verdict)
-    if found.text is not None:
-        to.texts[done.id] = found.text
     place = paths.open_execution(done.id)
     gone = {place: None} if gone is None else gone
+    rest: Views = {path: value for path, value in gone.items() if path != place}
+    if _wants_followup(done, ended):
+        from cuectl.engine.followup import stage_followup
+
+        stage_followup(tx, done, to, rest)
+        return
     if _wants_checker(done, ended):
-        rest: Views = {path: value for path, value in gone.items() if path != place}
         _check(tx, done, to, rest)
         return
     if verdict.status is ExecutionStatus.WAITING:
@@ -84,9 +87,17 @@ def settle(
     finish(tx, done, to, gone)
 
 
+def _wants_followup(done: Execution, ended: Ended) -> bool:
+    if "output_prompt" not in done.target and "output_prompt_file" not in done.target:
+        return False
+    from cuectl.engine.followup import wants_followup
+
+    return wants_followup(done, ended)
+
+
 def _wants_checker(done: Execution, ended: Ended) -> bool:
     return (
-        ended.phase is Phase.MAIN
+        ended.phase is not Phase.CHECK
         and done.policy.verification == VerificationMode.COMMAND
         and done.outcome_state == OutcomeState.VERIFICATION_PENDING
     )

@@ -131,7 +131,18 @@ def changed_cue(cue: Cue, draft: CueDraft, *, now: int, zone: str) -> Cue:
         payload=payload,
         payload_ref=payload_ref,
     )
+    if cue.trigger["type"] == "event":
+        _refuse_of_subscription(cue, changed)
     return changed if changed == cue else replace(changed, updated_at=now)
+
+
+def _refuse_of_subscription(old: Cue, new: Cue) -> None:
+    """Refuse what only the definition file of a subscription can say."""
+    if (new.trigger, new.target, new.name) == (old.trigger, old.target, old.name):
+        return
+    where = f" '{old.origin.path}'" if old.origin.path else ""
+    message = f"cue '{old.name}' is a subscription: its event, work and name stand in a file"
+    raise UsageError(message, hint=f"change them in{where or ' its file'}, and apply it")
 
 
 def name_from_work(draft: CueDraft) -> str:

@@ -24,9 +24,11 @@ class Execution:
         triggered_by: `schedule`, `chain`, `fire`, `retry`, `event`, ...
         parent_id, root_id, depth: its place in a chain; a root has itself as root.
         event: `{"id", "type", "at", "root", "depth"}` of the event that started it.
+        followup: how the second turn of an agent ended: `succeeded`, or `failed` and why.
         reported: the outcome of the current attempt as `report` has committed it.
         due_at: not started before this.
-        phase: `check` while the checker decides; None for the attempt's main process.
+        phase: `check` while the checker decides, `followup` during an agent's second turn; None
+            for the attempt's main process.
         pass_id, boot: who claimed it, and in which boot.
         worker: name of the worker that claimed it.
         range: `{from, to, count}` of a record that stands for many occurrences.
@@ -72,6 +74,7 @@ class Execution:
     outcome_problem: str | None = None
     outcome_dropped: tuple[str, ...] = ()
     reported: Record | None = None
+    followup: str | None = None
     verified_by: str | None = None
     verify_reason: str | None = None
     due_at: int | None = None

@@ -25,7 +25,7 @@ def run(call: Call, *, id: str) -> int | None:  # noqa: A002
         failed = f": {', '.join(why['failed'])}" if "failed" in why else ""
         lines.append(f"refused by {name} ({why['reason']}{failed})")
     lines += json.dumps(event["data"], ensure_ascii=False, indent=2).split("\n")
-    more = {"matched": recorded["matched"], "rejected": recorded["rejected"]}
+    more = {name: recorded[name] for name in ("matched", "rejected", "refused")}
     call.out.record({**event, **more}, lines)
     return None
 

@@ -35,7 +35,7 @@ def run(call: Call, *, limit: int, type: str | None) -> int | None:  # noqa: A00
 
 
 def _row(recorded: Record) -> Record:
-    more = {"matched": recorded["matched"], "rejected": recorded["rejected"]}
+    more = {name: recorded[name] for name in ("matched", "rejected", "refused")}
     return {**recorded["event"], **more}
 
 
