@@ -9,7 +9,6 @@ counts as failed.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine import claim
@@ -19,6 +18,7 @@ from cuectl.engine.turn_end import final_text, with_answer
 from cuectl.model.event_types import OUTPUT_LETTERS
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.start import Cause, Phase
+from cuectl.model.values import replace
 from cuectl.store import files
 
 if TYPE_CHECKING:
