@@ -104,6 +104,17 @@ def _tasks() -> Found:
     return ((name, "") for name in sorted(definitions(_reader()).definitions.handlers))
 
 
+def _agents() -> Found:
+    """Names of agents, with their drivers."""
+    import os
+
+    from cuectl.engine.definitions_in_force import definitions_now
+    from cuectl.engine.runtime import runtime_from
+
+    found = definitions_now(_reader(), runtime_from(os.environ).home).agents
+    return ((name, found[name].driver) for name in sorted(found))
+
+
 def _sinks() -> Found:
     """Names of alert sinks."""
     from cuectl.engine.definitions_in_force import definitions
@@ -115,6 +126,7 @@ def _sinks() -> Found:
 _MOST = 1_000
 
 KINDS: dict[str, Callable[[], Found]] = {
+    "agent": _agents,
     "alert": _alerts,
     "cue": _cues,
     "execution": _executions,

@@ -73,6 +73,7 @@ WORK_OPTIONS = (
         name="--agent",
         metavar="NAME",
         convert=not_empty,
+        complete="agent",
         help="Give an agent the prompt of --prompt; agents: cuectl agents list",
     ),
     Option(name="--prompt", metavar="TEXT", help="What the agent is told: text, or @FILE"),

@@ -97,6 +97,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "diff": ("diff", DEFINE, "Show what apply would change"),
     "agents list": ("agents.list", LOOK, "List the agents, and how busy each is"),
     "agents test": ("agents.test", LOOK, "See whether an agent can be started, and answers"),
+    "queue list": ("queue.list", LOOK, "Show how much waits for each agent"),
+    "queue clear": ("queue.clear", RUN, "Send away what waits for an agent"),
     "filters test": (
         "filters.test",
         DEFINE,
@@ -149,6 +151,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "scheduler": (CARE, "Who calls run-due: install, remove, look"),
     "config": (CARE, "Settings: list them with their origins"),
     "agents": (LOOK, "List agents, try one"),
+    "queue": (LOOK, "Show what waits for agents, send it away"),
     "filters": (DEFINE, "Try filters before they are trusted"),
     "templates": (DEFINE, "Try prompts before they are trusted"),
     "executions": (LOOK, "List executions, show one, print its output"),

@@ -18,11 +18,9 @@ from cuectl.model.agent_queue import (
     Place,
     Seat,
     Slots,
-    is_stale,
     place_for,
     slots_from_record,
 )
-from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.policy import Overlap
 from cuectl.model.values import replace
@@ -31,7 +29,8 @@ from cuectl.store import paths
 if TYPE_CHECKING:
     from cuectl.engine.definitions_in_force import InForce
     from cuectl.engine.settling import Settling
-    from cuectl.store.lines import Views
+    from cuectl.model.execution import Execution
+    from cuectl.store.lines import Event, Views
     from cuectl.store.store import Transaction
 
 Record = dict[str, Any]
@@ -105,20 +104,77 @@ def seat(
         raise TypeError("the definitions in force are needed")
     agent = canonical(execution.target, to.in_force)
     slots, one = read_slots(tx, agent), seat_of(execution)
+    limits = limits_of(execution.target, to.in_force)
     views: Views = dict(gone or {})
-    match place_for(slots, one, limits_of(execution.target, to.in_force)):
+    place = place_for(slots, one, limits)
+    if place is Place.DROP and execution.attempt > 1:
+        # It has run before, so it is nothing new that a full line may turn away.
+        place = Place.WAIT
+    if place is Place.START and somebody_is_before(tx, slots):
+        place = Place.WAIT
+    match place:
         case Place.START:
             views[paths.agent_slots(agent)] = slots.with_seat(one).to_record()
-            return _start(tx, execution, to, views, claims=claims)
+            return start(tx, execution, to, views, claims=claims)
         case Place.WAIT:
-            return _wait(tx, execution, slots, views, to.now)
+            queued = _wait(tx, execution, slots, views, to.now)
+            if to.pass_id is None:
+                # A pass has looked at the line before it makes anything new.
+                from cuectl.engine.agent_line import promote
+
+                promote(tx, agent, to)
+            return queued
         case Place.DROP:
-            return _drop(tx, execution, QUEUE_FULL, to, views)
+            return drop(tx, execution, QUEUE_FULL, to, views)
 
 
-def _start(
+def try_slot(tx: Transaction, agent: str, holder: str, to: Settling) -> bool:
+    """Stage that somebody who is no execution takes a slot of an agent, if one is free.
+
+    Args:
+        tx: the change.
+        agent: name or id.
+        holder: `<execution>/<word>`, of an execution that is not over; when it is, the slot
+            is free again.
+        to: with the definitions in force.
+    """
+    if to.in_force is None:
+        raise TypeError("the definitions in force are needed")
+    target = {"type": "agent", "agent": agent}
+    slots = without_dead(tx, read_slots(tx, canonical(target, to.in_force)))
+    one = Seat(execution=holder, cue="", alone=False)
+    if slots.holds(holder):
+        return True
+    if not slots.takes(one, limits_of(target, to.in_force)) or somebody_is_before(tx, slots):
+        return False
+    tx.stage(_slots_event(holder, slots.with_seat(one)))
+    return True
+
+
+def leave_slot(tx: Transaction, agent: str, holder: str, to: Settling) -> None:
+    """Stage that a slot which `try_slot` took is free; the next in the line gets it."""
+    name = canonical({"type": "agent", "agent": agent}, to.in_force)
+    slots = read_slots(tx, name)
+    if slots.holds(holder):
+        from cuectl.engine.agent_line import promote
+
+        tx.stage(_slots_event(holder, slots.without(holder)))
+        promote(tx, name, to)
+
+
+def _slots_event(holder: str, slots: Slots) -> Event:
+    from cuectl.store.lines import Event
+
+    ids = {"execution": holder.partition("/")[0]}
+    return Event(
+        type="agent.slots", ids=ids, set={paths.agent_slots(slots.agent): slots.to_record()}
+    )
+
+
+def start(
     tx: Transaction, execution: Execution, to: Settling, views: Views, *, claims: bool = True
 ) -> Execution:
+    """Stage an execution that has its slot: claimed by this pass, or pending for the next."""
     if to.pass_id is not None and claims:
         claimed = replace(
             execution,
@@ -132,8 +188,10 @@ def _start(
         to.claimed.append(claimed)
         return claimed
     due_at = max(to.now, execution.due_at or to.now)
-    pending = replace(execution, status=ExecutionStatus.PENDING, due_at=due_at)
+    pending = replace(execution, status=ExecutionStatus.PENDING, reason=None, due_at=due_at)
     marker: Views = {paths.marker(due_at, "e", execution.id): True}
+    if execution.status is ExecutionStatus.QUEUED:
+        marker[paths.open_execution(execution.id)] = None
     tx.stage(claim.waiting_event("pending", pending, views | marker))
     return pending
 
@@ -150,7 +208,7 @@ def _wait(tx: Transaction, execution: Execution, slots: Slots, views: Views, now
     return queued
 
 
-def _drop(
+def drop(
     tx: Transaction, execution: Execution, reason: str, to: Settling, gone: Views
 ) -> Execution:
     """Stage the end of an execution that gets no slot, with an alert."""
@@ -187,69 +245,29 @@ def give_back(tx: Transaction, execution: Execution, to: Settling) -> Views:
     return {place: None, paths.agent_slots(agent): fewer.to_record()}
 
 
-def promote(tx: Transaction, agent: str, to: Settling, room: int = 1_000) -> None:
-    """Give the free slots of an agent to those that wait, in their order.
-
-    In a command this is left to the next pass, which sees who is queued under `open/`.
-    """
-    if to.pass_id is None or to.in_force is None:
-        return
-    slots = _without_dead(tx, read_slots(tx, agent))
-    limits = limits_of({"type": "agent", "agent": agent}, to.in_force)
-    if not slots.waiting or len(slots.held) >= limits.slots:
-        return
-    for place in _line(tx, agent):
-        if len(slots.held) >= limits.slots or not slots.waiting or room <= 0:
-            return
-        if any(one.alone and one.cue == place.split(".")[3] for one in slots.held):
-            continue
-        slots, started = _serve(tx, place, slots, limits, to)
-        room -= started
+def somebody_is_before(tx: Transaction, slots: Slots) -> bool:
+    """Tell whether somebody in the line could take a free slot, who must not be overtaken."""
+    return bool(slots.waiting) and any(
+        not is_held_back(one, slots) for one in line(tx, slots.agent)
+    )
 
 
-def serve_next(tx: Transaction, over: Execution, to: Settling) -> None:
-    """Give the slot that an execution has left to the next in its agent's line."""
-    if is_for_agent(over.target):
-        promote(tx, canonical(over.target, to.in_force), to)
+def is_held_back(place: str, slots: Slots) -> bool:
+    """Tell whether who has this place must wait for another of its own cue."""
+    return any(one.alone and one.cue == place.split(".")[3] for one in slots.held)
 
 
-def _without_dead(tx: Transaction, slots: Slots) -> Slots:
+def without_dead(tx: Transaction, slots: Slots) -> Slots:
     """Leave out holders that are no more: a slot must never be lost for good."""
     for one in slots.held:
-        views = (paths.open_execution(one.execution), paths.waiting_execution(one.execution))
+        identity = one.execution.partition("/")[0]
+        views = (paths.open_execution(identity), paths.waiting_execution(identity))
         if all(tx.read(view) is None for view in views):
             slots = slots.without(one.execution)
     return slots
 
 
-def _serve(
-    tx: Transaction, place: str, slots: Slots, limits: Limits, to: Settling
-) -> tuple[Slots, bool]:
-    """Serve one place of the line; return the slots after it, and whether it started."""
-    entry = tx.decoded(place, dict)
-    if entry is None:
-        return slots, False
-    identity = place.rsplit(".", 2)[1]
-    execution = tx.decoded(paths.open_execution(identity), execution_from_record)
-    fewer = replace(slots, waiting=slots.waiting - 1)
-    gone: Views = {place: None, paths.agent_slots(slots.agent): fewer.to_record()}
-    if execution is None or execution.status is not ExecutionStatus.QUEUED:
-        from cuectl.store.lines import Event
-
-        tx.stage(Event(type="queue.cleared", ids={"execution": identity}, set=gone))
-        return fewer, False
-    if is_stale(entry.get("since", to.now), to.now, limits):
-        _drop(tx, execution, STALE, to, {**gone, paths.open_execution(identity): None})
-        return read_slots(tx, slots.agent), False
-    seat = seat_of(execution)
-    if not slots.takes(seat, limits):
-        return slots, False
-    taken = fewer.with_seat(seat)
-    _start(tx, execution, to, {**gone, paths.agent_slots(slots.agent): taken.to_record()})
-    return taken, True
-
-
-def _line(tx: Transaction, agent: str) -> list[str]:
+def line(tx: Transaction, agent: str) -> list[str]:
     """Return the places of those that wait for an agent, the first one first."""
     prefix = paths.agent_line(agent).removeprefix("queues/")
     found = {f"queues/{name}" for name in tx.names("queues") if name.startswith(prefix)}
@@ -257,4 +275,4 @@ def _line(tx: Transaction, agent: str) -> list[str]:
 
 
 def _place_of(tx: Transaction, agent: str, execution_id: str) -> str | None:
-    return next((path for path in _line(tx, agent) if f".{execution_id}." in path), None)
+    return next((path for path in line(tx, agent) if f".{execution_id}." in path), None)

@@ -68,10 +68,13 @@ class Applied:
         return [name for name in self.cues.updated if name not in planned]
 
 
-def others_than(source: ViewSource, path: str) -> list[tuple[str, Definitions]]:
+def others_than(source: ViewSource, path: str, home: str) -> list[tuple[str, Definitions]]:
     """Return path and definitions of all files in force but one, the user's own first."""
     records = reversed(config_records(source))
-    return [(one["path"], compiled(one)) for one in records if one["path"] != path]
+    # A state directory that was moved has its own file under another path than it had.
+    own = HOME if path == home_path(home) else None
+    others = (one for one in records if one["path"] != path and one["kind"] != own)
+    return [(one["path"], compiled(one)) for one in others]
 
 
 def merged(files: list[tuple[str, Definitions]]) -> Definitions:
@@ -103,7 +106,7 @@ def stage_definitions(
         InvalidFile: the file is not valid.
         Conflict: it defines a name that another file, or a cue from elsewhere, has.
     """
-    others = others_than(tx, source.path)
+    others = others_than(tx, source.path, tx.store.home)
     elsewhere = merged(others)
     loaded, problems = check_definitions(source.data, source.shown, elsewhere=elsewhere)
     if loaded is None:

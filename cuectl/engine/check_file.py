@@ -64,7 +64,7 @@ def check_file(runtime: Runtime, path: str) -> Checked:
     """
     source = read_source(path)
     reader = open_reader(runtime.existing_store)
-    elsewhere = merged(others_than(reader, source.path))
+    elsewhere = merged(others_than(reader, source.path, reader.home))
     definitions, problems = check_definitions(source.data, path, elsewhere=elsewhere)
     if definitions is not None:
         problems = [*problems, *_of_the_store(runtime, path)]

@@ -137,6 +137,8 @@ def _carry_out(
         case Start():
             return _start(tx, cue, state, decision, plan, to)
         case Queue():
+            if is_for_agent(cue.target):
+                return _queue_turn(tx, cue, state, decision, plan, to)
             return _queue(tx, cue, state, decision, plan)
         case Drop():
             return _drop(tx, cue, state, decision, to)
@@ -190,6 +192,20 @@ def _queue(tx: Transaction, cue: Cue, state: CueState, decision: Queue, plan: Pl
     if decision.cancel_running:
         plan.cancel += [one for one in state.running if request_cancel(tx, one, "overlap")]
     return replace(state, queued=(*state.queued, execution.id))
+
+
+def _queue_turn(
+    tx: Transaction,
+    cue: Cue,
+    state: CueState,
+    decision: Queue,
+    plan: Planning,
+    to: Settling,
+) -> CueState:
+    """Put an occurrence into the line of its agent, where it waits for itself as well."""
+    if decision.cancel_running:
+        plan.cancel += [one for one in state.running if request_cancel(tx, one, "overlap")]
+    return _start_turn(tx, cue, state, decision.nominal, to)
 
 
 def _drop(tx: Transaction, cue: Cue, state: CueState, decision: Drop, to: Settling) -> CueState:

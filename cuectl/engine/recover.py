@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim, process_tree
-from cuectl.engine.agent_slots import canonical, promote
+from cuectl.engine.agent_line import promote
+from cuectl.engine.agent_slots import canonical
 from cuectl.engine.agent_work import is_for_agent
 from cuectl.engine.local_executor import exit_of
 from cuectl.engine.settle import claimed_by, promote_queued, read_cue

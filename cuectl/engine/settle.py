@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cuectl.engine import claim
-from cuectl.engine.agent_slots import give_back, serve_next
+from cuectl.engine.agent_line import serve_next
+from cuectl.engine.agent_slots import give_back
 from cuectl.engine.attempt_end import Found, next_attempt, with_end
 from cuectl.engine.cue_alerts import judge_streak
 from cuectl.engine.release import release_children

@@ -65,6 +65,10 @@ CASES: dict[str, Case] = {
     "apply": Case("cue.yaml", "broken.yaml", 7),
     "validate": Case("cue.yaml", "broken.yaml", 7, about_input=True),
     "diff": Case("cue.yaml", "broken.yaml", 7, good_status=4),
+    "agents list": Case("", "x", 2),
+    "agents test": Case("bot --prompt hi", _NONE, 5),
+    "queue list": Case("", "x", 2),
+    "queue clear": Case("bot --yes", f"{_NONE} --yes", 5),
     "filters test": Case("", "x", 2, stdin='{"filter": {"a": "b"}, "payload": {"a": "c"}}\n'),
     "templates render": Case(
         "", "x", 2, stdin='{"template": "{{CUE_EVENT_TYPE}}", "event": {"type": "a.b"}}\n'
@@ -95,6 +99,6 @@ MACHINERY = {"pass-api", "webhook-call"}
 WITHOUT_JSON = {*MACHINERY, "edit"}
 # First words of commands that are not held against this table yet.
 UNTRIED = {
-    *("agents", "emit", "events", "mcp", "queue", "sessions", "subscriptions", "trigger"),
+    *("emit", "events", "mcp", "sessions", "subscriptions", "trigger"),
     "workflow",
 }

@@ -49,6 +49,7 @@ class Scene:
         cuectl.files(
             {"cue.yaml": DEFINITIONS, "broken.yaml": "cues: [", "crontab.txt": "@daily x\n"}
         )
+        cuectl.files({"agents.yaml": "agents: {bot: {cmd: [cat]}}\n"}).run("apply", "agents.yaml")
         cuectl.run("create", "--name", "nightly", "--cron", "0 2 * * *", "--", "sh", "-c", INSIDE)
         self.settled = self.fired(cuectl, "nightly", "--wait")
         for name, options in {

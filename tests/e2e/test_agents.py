@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.agent_stubs import define, program
-from tests.e2e.observing import until
+from tests.e2e.observing import processes_with, until
 
 if TYPE_CHECKING:
     from typing import Any
@@ -186,3 +186,132 @@ def test_an_agent_is_tried_without_a_trace(cuectl: Cuectl) -> None:
     (cuectl.work / "bot").unlink()
     assert cuectl.run("agents", "test", "bot").status == 4
     assert cuectl.run("agents", "test", "nobody").status == 5
+
+
+def test_what_waits_is_listed_and_sent_away(cuectl: Cuectl, state: StoreState) -> None:
+    bot(cuectl, "while [ ! -e $HOME/go ]; do sleep 0.05; done; cat", ", queue_size: 5")
+    for number in range(4):
+        ask(cuectl, f"ask-{number}")
+    cuectl.at("2026-11-21T02:00:00Z")
+    running = cuectl.start("run-due")
+    until(lambda: cuectl.json("queue", "list")[0]["waiting"] == 3)
+    [row] = cuectl.json("queue", "list")
+    waiting = [one for one in state.executions() if one["status"] == "queued"]
+    assert row == {
+        "kind": "agent",
+        "name": "bot",
+        "running": 1,
+        "max_concurrent": 1,
+        "waiting": 3,
+        "queue_size": 5,
+        "next": waiting[0]["id"],
+        "oldest": row["oldest"],
+    }
+    assert row["oldest"].startswith("2026-11-21T02:0")
+    answer = cuectl.run("queue", "list")
+    assert answer.stdout.splitlines()[1].split()[:8] == "agent bot 1 of 1 3 of 5".split()
+    assert cuectl.run("queue", "clear", "bot").status == 8
+    cleared = cuectl.json("queue", "clear", "bot", "--yes")
+    assert cleared == {"kind": "agent", "name": "bot", "cleared": [one["id"] for one in waiting]}
+    cuectl.run("queue", "clear", "bot", "--yes").gives(stdout="sent away 0 executions\n")
+    (cuectl.user / "go").touch()
+    assert running.wait(30) == 0
+    running.communicate()
+    assert sorted(state.ends()) == ["skipped(cleared)"] * 3 + ["succeeded"]
+    [row] = cuectl.json("queue", "list")
+    assert (row["running"], row["waiting"], row["next"], row["oldest"]) == (0, 0, None, None)
+    again = cuectl.run("retry", waiting[0]["id"], "--wait")
+    assert again.status == 0, again
+
+
+def test_nobody_is_overtaken_in_the_line(cuectl: Cuectl, state: StoreState) -> None:
+    bot(cuectl, 'echo "$CUE_CUE_NAME" >>$HOME/order; while [ ! -e $HOME/go ]; do sleep 0.05; done')
+    names = [f"ask-{number}" for number in range(4)]
+    for minute, name in enumerate(names):
+        at = f"2026-11-21T02:0{minute}:00Z"
+        cuectl.at("2026-11-21T01:00:00Z")
+        words = ("create", "--name", name, "--at", at, "--agent", "bot", "--prompt", "x")
+        assert cuectl.run(*words).status == 0
+    passes = []
+    for minute in range(4):
+        cuectl.at(f"2026-11-21T02:0{minute}:00Z")
+        passes.append(cuectl.start("run-due"))
+        until(lambda: len(state.executions()) == len(passes))
+    assert [row["waiting"] for row in cuectl.json("queue", "list")] == [3]
+    (cuectl.user / "go").touch()
+    for one in passes:
+        assert one.wait(60) == 0
+        one.communicate()
+    run(cuectl, "2026-11-21T02:05:00Z")
+    assert state.ends() == ["succeeded"] * 4
+    assert (cuectl.user / "order").read_text().split() == names
+
+
+def test_who_has_waited_too_long_is_dropped_with_an_alert(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    wait = "echo >$HOME/up; while [ ! -e $HOME/go ]; do sleep 0.05; done"
+    bot(cuectl, wait, ", timeout: 10m")
+    for number in range(2):
+        ask(cuectl, f"ask-{number}")
+    worker = cuectl.at("2026-11-21T02:00:00Z").start("run-due")
+    until(lambda: (cuectl.user / "up").exists())
+    worker.kill()
+    worker.communicate()
+    (cuectl.user / "go").touch()
+    until(lambda: not processes_with(str(cuectl.user)))
+    # It held its slot over the death of its pass; eleven minutes later nobody waits any more.
+    run(cuectl, "2026-11-21T02:11:00Z")
+    assert sorted(state.ends()) == [
+        "interrupted(its process was lost, and no outcome says how it ended)",
+        "missed(stale)",
+    ]
+    assert state.alerts().count("missed") == 1
+    assert cuectl.json("queue", "list")[0]["running"] == 0
+
+
+def test_a_slot_that_a_cancelled_turn_leaves_is_taken_by_the_next(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    bot(cuectl, "[ -e $HOME/first ] || { echo >$HOME/first; exec sleep 60; }")
+    ask(cuectl, "ask-0")
+    ask(cuectl, "ask-1")
+    passing = cuectl.at("2026-11-21T02:00:00Z").start("run-due")
+    until(lambda: (cuectl.user / "first").exists())
+    [first] = [one["id"] for one in state.executions() if one["status"] != "queued"]
+    assert cuectl.run("cancel", first).status == 0
+    assert passing.wait(30) == 0
+    passing.communicate()
+    assert sorted(state.ends()) == ["cancelled(by hand)", "succeeded"]
+
+
+@pytest.mark.parametrize("overlap", ["queue", "cancel", "allow", "skip"])
+def test_a_cue_meets_itself_within_the_slots_of_its_agent(
+    cuectl: Cuectl, state: StoreState, overlap: str
+) -> None:
+    script = "cd $HOME; mkdir lock || touch twice; while [ ! -e go ]; do sleep 0.05; done; "
+    bot(cuectl, script + "rmdir lock", ", max_concurrent: 1")
+    cuectl.at("2026-11-21T01:59:00Z")
+    words = ("create", "--name", "x", "--cron", "* * * * *", "--agent", "bot", "--prompt", "p")
+    assert cuectl.run(*words, "--overlap", overlap).status == 0
+    first = cuectl.at("2026-11-21T02:00:00Z").start("run-due")
+    until(lambda: (cuectl.user / "lock").exists())
+    second = cuectl.at("2026-11-21T02:01:00Z").start("run-due")
+    until(lambda: len(state.executions()) == 2)
+    if overlap == "cancel":
+        until(lambda: any(one.startswith("cancelled") for one in state.ends()))
+        (cuectl.user / "lock").rmdir()
+    (cuectl.user / "go").touch()
+    for one in (first, second):
+        assert one.wait(60) == 0
+        one.communicate()
+    wanted = {
+        "queue": ["succeeded", "succeeded"],
+        "allow": ["succeeded", "succeeded"],
+        "cancel": ["cancelled(overlap)", "succeeded"],
+        "skip": ["succeeded", "skipped(overlap)"],
+    }
+    assert state.ends() == wanted[overlap]
+    if overlap != "cancel":
+        assert not (cuectl.user / "twice").exists()
+    assert cuectl.json("queue", "list")[0]["waiting"] == 0

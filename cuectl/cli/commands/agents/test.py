@@ -39,7 +39,7 @@ command = Command(
         answer is shown. Nothing of it is written to the journal. A pass that cron starts has
         another environment: try it there as well.
     """,
-    arguments=(Argument(name="NAME", help="Name or id of the agent"),),
+    arguments=(Argument(name="NAME", help="Name or id of the agent", complete="agent"),),
     options=(Option(name="--prompt", metavar="TEXT", help="Ask it this, and show the answer"),),
     exits=((4, "something is missing, or it did not answer well"),),
     see_also=("cuectl-agents-list(1)", "cuectl-agents(7)"),

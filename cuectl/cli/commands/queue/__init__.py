@@ -1,0 +1,1 @@
+"""`cuectl queue`: what waits for agents."""
