@@ -215,7 +215,6 @@ class Pass:
             self.agenda.plan_alerts(tx, to)
             self._plan(tx, to)
             self.healer.stage(tx, to)
-            self.healer.stage(tx, to)
         self._take(to)
 
     def _perform(self) -> None:
@@ -239,6 +238,10 @@ class Pass:
         self.executor.come_back()
 
     def _start(self, execution: Execution) -> None:
+        if self.admission.is_cancelled(self.store, execution.id):
+            why = "it was cancelled before it started"
+            self.ends.add(self.ends.look(execution, self._unstarted(execution, why)))
+            return
         try:
             start = start_of(execution, self.context.around, self.runtime.now())
             process = self.executor.spawn(start)
@@ -247,6 +250,8 @@ class Pass:
             return
         self.result.started += 1
         self.supervisor.add(execution, process)
+        if self.admission.is_cancelled(self.store, execution.id):
+            self.supervisor.end(execution.id, Cause.CANCEL)
 
     def _unstarted(self, execution: Execution, why: str) -> Ended:
         return Ended(

@@ -17,7 +17,7 @@ from cuectl.engine.settle import claimed_by, promote_queued, read_cue
 from cuectl.model.execution import Execution, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.start import Cause, Ended, Phase, process_key
-from cuectl.model.values import dataclass, field
+from cuectl.model.values import dataclass, field, replace
 from cuectl.store import output, passes, paths
 
 if TYPE_CHECKING:
@@ -188,7 +188,11 @@ def _sort_out(
     phase = Phase(execution.phase) if execution.phase else Phase.MAIN
     spawned = (log or {}).get(process_key(execution.id, execution.attempt, phase))
     if same_boot and log is not None and spawned is None:
-        return True
+        if execution.cancel:
+            # What was cancelled before it started does not start.
+            ended = replace(_unseen_end(execution, None, to.now), lost=False)
+            recovery.lost.append((execution, ended))
+        return not execution.cancel
     if phase is Phase.CHECK and not _runs(tx, execution, spawned, same_boot):
         # A checker that died is run again: it only looks.
         return True

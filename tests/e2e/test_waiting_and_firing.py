@@ -160,7 +160,6 @@ def test_cancel_reaches_the_handlers_of_a_dead_pass(
     assert state.alerts() == []
 
 
-@pytest.mark.xfail(strict=True, reason="the pass does not ask Admission.is_cancelled yet")
 def test_what_is_cancelled_before_it_starts_does_not_start(
     cuectl: Cuectl, passes: Passes, state: StoreState
 ) -> None:
