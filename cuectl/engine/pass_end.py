@@ -52,9 +52,8 @@ def finish(
         if alert.type is AlertType.DELIVERY_FAILED:
             # An alert that reaches nobody is a silent failure of the pass itself.
             result.problems = (*result.problems, alert.message)
-    if store.behind:
-        unwritten = tuple(f"can't write '{store.home}/{path}'" for path in store.behind)
-        result.problems = (*result.problems, *unwritten)
+    unwritten = [*store.behind, *(["journal/applied"] if store.unapplied else [])]
+    result.problems += tuple(f"can't write '{store.home}/{path}'" for path in unwritten)
     if alerts.deliver:
         start_delivery(runtime)
     if checkpoint.is_due(store, now):
@@ -71,10 +70,20 @@ def _remove_own(store: Store, file: PassFile) -> None:
 
 
 def leave_heartbeat(home: str, now: int) -> None:
-    """Note that somebody calls passes: the time of `last-pass`, by the clock in use."""
+    """Note that somebody calls passes: the time of `last-pass`, by the clock in use.
+
+    A new file gets its time under another name. Whoever is killed in between must not leave
+    one with the machine's time: by a clock that was set, that may be far in the future.
+    """
     path = f"{home}/last-pass"
-    files.touch_new(path)
-    os.utime(path, ns=(now * 1_000_000, now * 1_000_000), follow_symlinks=False)
+    times = (now * 1_000_000, now * 1_000_000)
+    try:
+        os.utime(path, ns=times, follow_symlinks=False)
+    except FileNotFoundError:
+        unready = f"{path}~"
+        files.touch_new(unready)
+        os.utime(unready, ns=times, follow_symlinks=False)
+        os.rename(unready, path)
 
 
 def write_next(store: Store, now: int, longest: int = HOUR, *, everything: bool) -> None:
@@ -92,7 +101,9 @@ def write_next(store: Store, now: int, longest: int = HOUR, *, everything: bool)
 
 def _next_line(store: Store, now: int, longest: int) -> str | None:
     earliest = next_marker_at(store.home, -1)
-    if store.behind or store.names("open") or (earliest is not None and earliest <= now):
+    if store.names("open") or (earliest is not None and earliest <= now):
+        return None
+    if store.behind or store.unapplied:
         return None
     until = now + longest if earliest is None else min(earliest, now + longest)
     return idle.write_line(store.home, now, until, store.journal.place.segment)

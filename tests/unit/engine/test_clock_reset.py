@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cuectl.engine.cue_lookup import find_cue
+from cuectl.engine.pass_end import leave_heartbeat
 from cuectl.model.instants import from_text
 from tests.unit.engine.passing import a_cue, ends, executions, fired, pass_over, types
 
@@ -94,6 +95,27 @@ def test_the_heartbeat_tells_when_the_journal_does_not(
     clock.advance(60)
     pass_over(runtime)
     assert types(runtime).count("clock.reset") == 1
+
+
+def test_a_first_heartbeat_that_is_broken_off_says_nothing(
+    runtime: Runtime, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new file has the machine's time, which a clock that was set may be far behind."""
+    clock.set("2020-01-01T00:00:00Z")
+    a_cue(runtime, cron="0 * * * *")
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            leave_heartbeat(runtime.home, runtime.now())
+    assert not os.path.exists(f"{runtime.home}/last-pass")
+    pass_over(runtime)
+
+    assert os.stat(f"{runtime.home}/last-pass").st_mtime == runtime.now() / 1000
+    assert "clock.reset" not in types(runtime)
 
 
 def test_a_run_that_is_meant_for_later_stays_there(runtime: Runtime, clock: ManualClock) -> None:
