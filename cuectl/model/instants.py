@@ -54,16 +54,23 @@ def from_text(text: str) -> int:
     date, clock = text[:10], text[11:]
     if len(text) < 20 or text[4] != "-" or text[7] != "-" or text[10] not in "Tt ":
         raise ValueError(text)
-    year, month, day = int(date[:4]), int(date[5:7]), int(date[8:10])
+    year, month, day = _number(date[:4]), _number(date[5:7]), _number(date[8:10])
     if not (1 <= month <= 12 and 1 <= day <= _month_days(year, month)):
         raise ValueError(text)
-    hour, minute, second = int(clock[:2]), int(clock[3:5]), int(clock[6:8])
+    hour, minute, second = _number(clock[:2]), _number(clock[3:5]), _number(clock[6:8])
     if clock[2] != ":" or clock[5] != ":" or hour > 23 or minute > 59 or second > 59:
         raise ValueError(text)
     fraction, offset = _split_fraction(clock[8:], text)
     days = days_from_civil(year, month, day)
     ms = ((days * 24 + hour) * 60 + minute) * MINUTE + second * 1000 + fraction
     return ms - _offset(offset, text)
+
+
+def _number(digits: str) -> int:
+    # int() would take signs, blanks, underscores and the digits of all scripts.
+    if not (digits.isascii() and digits.isdigit()):
+        raise ValueError(digits)
+    return int(digits)
 
 
 def _month_days(year: int, month: int) -> int:
@@ -88,7 +95,7 @@ def _offset(rest: str, text: str) -> int:
         return 0
     if len(rest) != 6 or rest[0] not in "+-" or rest[3] != ":":
         raise ValueError(text)
-    hours, minutes = int(rest[1:3]), int(rest[4:6])
+    hours, minutes = _number(rest[1:3]), _number(rest[4:6])
     if hours > 23 or minutes > 59:
         raise ValueError(text)
     size = hours * HOUR + minutes * MINUTE

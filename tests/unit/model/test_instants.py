@@ -100,7 +100,6 @@ def test_a_day_is_a_day() -> None:
     assert to_text(DAY) == "1970-01-02T00:00:00Z"
 
 
-@pytest.mark.xfail(strict=True, reason="int() takes signs, blanks and the digits of all scripts")
 @pytest.mark.parametrize(
     "text",
     [
