@@ -19,6 +19,8 @@ def run(arguments: list[str]) -> int:
     Raises:
         CuectlError: as the command says.
     """
+    # Nobody, and no handler, can live with files that their own maker may not read or write.
+    os.umask(os.umask(0o077) & 0o077)
     try:
         if "_CUECTL_COMPLETE" in os.environ:
             raise NotPlain

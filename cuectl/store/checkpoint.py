@@ -46,8 +46,9 @@ def checkpoint(store: Store) -> None:
     with store.locked():
         store.flush()
         place = store.journal.place
-    if store.behind:
-        # After a reboot nobody would know that these views are not written.
+    if store.behind or store.unapplied:
+        # After a reboot nobody would know that these views are not written; and `applied` is
+        # never older than the checkpoint, behind which segments are packed away.
         return
     try:
         sync_views(store.home)

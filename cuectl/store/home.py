@@ -10,6 +10,11 @@ from cuectl.model.errors import Refused, StateError
 from cuectl.store import files
 
 FORMAT = 1
+FOLDERS = ("journal", "cues", "open", "waiting", "due", "runs", "passes", "keys")
+# What may be there before FORMAT: what a user prepares, what a making that was killed has left,
+# and what a file system or a desktop puts into every directory.
+_PREPARED = frozenset({"cue.yaml", "env"})
+_HARMLESS = frozenset({*FOLDERS, "FORMAT~", "lost+found", ".DS_Store"})
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "virtiofs"}
 )
@@ -32,7 +37,8 @@ def check(path: str) -> bool:
     """Tell whether the state directory is there; refuse one that is not safe.
 
     Raises:
-        Refused: foreign, a symbolic link, not a directory, or writable by others.
+        Refused: foreign, a symbolic link, not a directory, writable by others, or full of
+            files that are not ours.
         StateError: its layout is newer than this program.
     """
     try:
@@ -58,6 +64,7 @@ def _check_format(path: str) -> bool:
     except OSError as error:
         raise _unreadable(path, error) from error
     if text is None:
+        _check_nothing_foreign(path)
         return False
     try:
         version = int(text)
@@ -67,6 +74,21 @@ def _check_format(path: str) -> bool:
         hint = "upgrade cuectl; nothing was changed"
         raise StateError(f"'{path}' has format {version}; this cuectl knows {FORMAT}", hint=hint)
     return True
+
+
+def _check_nothing_foreign(path: str) -> None:
+    """Refuse to begin a state directory among the files of somebody else."""
+    try:
+        names = set(os.listdir(path))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    foreign = sorted(names - _HARMLESS)
+    # One with all our folders has lost its FORMAT, and nothing else.
+    if foreign and not names & _PREPARED and not names.issuperset(FOLDERS):
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        shown = f"it holds '{foreign[0]}'{more}"
+        hint = "set CUECTL_HOME to an empty directory, or to one with your cue.yaml in it"
+        raise Refused(f"'{path}' is no state directory: {shown}", hint=hint)
 
 
 def _unreadable(path: str, error: OSError) -> Refused:
@@ -86,7 +108,7 @@ def make(path: str) -> None:
     if kind in NETWORK_FILE_SYSTEMS:
         hint = "set CUECTL_HOME to a directory on a local disk"
         raise Refused(f"'{path}' is on a network file system ({kind})", hint=hint)
-    for name in ("journal", "cues", "open", "waiting", "due", "runs", "passes", "keys"):
+    for name in FOLDERS:
         files.make_directory(f"{path}/{name}")
     files.replace_file(f"{path}/FORMAT", f"{FORMAT}\n".encode(), durable=True)
     sync_parent(path)

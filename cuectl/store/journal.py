@@ -62,6 +62,11 @@ class Journal:
         finally:
             os.close(fd)
 
+    def is_packed(self, place: Position) -> bool:
+        """Tell whether the segment of a place was packed, so that nothing can be added to it."""
+        path = f"{self.directory}/{place.segment}"
+        return not os.path.lexists(path) and os.path.lexists(f"{path}.gz")
+
     def unread(self) -> bool:
         """Tell whether the segment is not what it was when this process last looked."""
         try:
@@ -127,6 +132,11 @@ class Journal:
         )
 
     def _open(self, *, make: bool) -> None:
+        if self.place.size == 0 and self.is_packed(self.place):
+            # A second segment of that name would be a second history.
+            name = self.place.segment
+            hint = "write the views anew: cuectl fsck --rebuild"
+            raise StateError(f"the journal segment '{name}' is packed already", hint=hint)
         flags = _FLAGS | (os.O_CREAT if make else 0)
         try:
             fd = os.open(f"{self.directory}/{self.place.segment}", flags, 0o600)

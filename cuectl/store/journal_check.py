@@ -18,6 +18,7 @@ from cuectl.store.journal import CLOSED
 from cuectl.store.lines import BadLine, decode_line
 from cuectl.store.position import Position
 from cuectl.store.segments import base_file, read_segment, segment_files
+from cuectl.store.tail import whole_group_in
 from cuectl.store.views import check_path
 
 if TYPE_CHECKING:
@@ -152,7 +153,10 @@ class Replay:
             try:
                 line, line_sum = decode_line(raw)
             except BadLine as error:
-                # A torn end is no damage; it is when whole lines stand behind it.
+                # A torn end is no damage; it is when a whole group stands behind it.
+                if not (bad or is_whole) and whole_group_in(data[start:], seq) is None:
+                    self._group = []
+                    return
                 bad.append((number, str(error), raw))
                 continue
             if bad:

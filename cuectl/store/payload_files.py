@@ -13,15 +13,16 @@ LARGEST_IN_LINE = 65_536
 
 
 def keep(home: str, data: bytes) -> str:
-    """Make a payload durable under its hash before a line refers to it; return the hash."""
+    """Make a payload durable under its hash before a line refers to it; return the hash.
+
+    One that is there already may never have been synced by whoever wrote it, and what the cache
+    shows of it need not be on the disk: it is written again, as anything is that was not
+    synced by us.
+    """
     digest = hashlib.sha256(data).hexdigest()
     path = paths.payload_file(home, digest)
-    if files.read_file(path) != data:
-        files.make_directory(os.path.dirname(path))
-        files.replace_file(path, data, durable=True)
-    else:
-        # Whoever wrote it may have died before its name was durable.
-        files.sync_directory(os.path.dirname(path))
+    files.make_directory(os.path.dirname(path))
+    files.replace_file(path, data, durable=True)
     files.sync_directory(home)
     return digest
 

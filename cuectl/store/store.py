@@ -46,6 +46,7 @@ class Store:
     Attributes:
         overlay: views that this process knows and has not written yet.
         behind: views that could not be written when somebody tried last.
+        unapplied: why `applied` could not be written, when it could not.
         watch: told of what each committed group sets, whoever has committed it.
         heal: mends a damaged view and returns its record; a pass puts in its own.
     """
@@ -56,6 +57,7 @@ class Store:
         self.journal = Journal(path)
         self.overlay: Views = {}
         self.behind: tuple[str, ...] = ()
+        self.unapplied: OSError | None = None
         self.boot = home.boot_id()
         self._seen: dict[str, Record] = {}
         self.watch: Callable[[Views], None] = _nobody
@@ -129,7 +131,7 @@ class Store:
 
     def _start(self) -> None:
         """Find where to begin: `applied` of this boot, else the checkpoint, else the start."""
-        applied = read_applied(f"{self.home}/journal/applied")
+        applied = self._place_in("applied")
         same_boot = applied is not None and self.boot != "-" and applied.boot == self.boot
         if applied is not None and same_boot:
             if not self.journal.holds(applied.position):
@@ -143,8 +145,13 @@ class Store:
         if self.behind:
             self._take_what_stayed_behind()
 
+    def _place_in(self, name: str) -> Applied | None:
+        """Return what `applied` or `checkpoint` says; one before packed segments says nothing."""
+        found = read_applied(f"{self.home}/journal/{name}")
+        return None if found and self.journal.is_packed(found.position) else found
+
     def _start_from_checkpoint(self) -> None:
-        checkpoint = read_applied(f"{self.home}/journal/checkpoint")
+        checkpoint = self._place_in("checkpoint")
         place = checkpoint.position if checkpoint else self._first_place()
         if not self.journal.holds(place):
             raise _went_back(self.home)
@@ -209,7 +216,8 @@ class Store:
         """Write all views that are not written yet; the lock is held.
 
         What they follow from is durable first: a view that outlives its line would be one
-        that no journal implies.
+        that no journal implies. A view or an `applied` that can't be written is no error: what
+        was acknowledged stands in the journal, and whoever comes next writes them again.
         """
         self.journal.sync()
         place = self.journal.place
@@ -222,8 +230,12 @@ class Store:
         self.overlay = {path: self.overlay[path] for path in failed}
         self.behind = tuple(failed)
         applied = Applied(position=place, boot=self.boot, behind=self.behind)
-        write_applied(f"{self.home}/journal/applied", applied)
-        self._applied_seq = place.seq
+        try:
+            write_applied(f"{self.home}/journal/applied", applied)
+        except OSError as error:
+            self.unapplied = error
+        else:
+            self.unapplied, self._applied_seq = None, place.seq
 
 
 class Transaction:

@@ -64,11 +64,30 @@ def _next_line(raw: bytes, seq: int, previous: str) -> tuple[Record, str]:
 
 def _damage(rest: bytes, seq: int, problem: str) -> str | None:
     """Say why the bytes from the first bad line on are damage; None for a torn tail."""
-    for raw in rest.split(b"\n")[1:]:
+    last = whole_group_in(rest.partition(b"\n")[2], seq)
+    if last is None:
+        return None
+    return f"line {seq + 1} is damaged ({problem or 'cut'}), line {last} is whole"
+
+
+def whole_group_in(data: bytes, seq: int) -> int | None:
+    """Return the last number of the first whole group in `data` that is later than line `seq`.
+
+    The end of a group alone is none: a power cut may keep the end of a write that nobody
+    synced, and lose its beginning.
+    """
+    expected: tuple[object, ...] | None = None
+    for raw in data.split(b"\n")[:-1]:
         try:
-            line, _ = decode_line(raw)
+            line, line_sum = decode_line(raw)
         except BadLine:
+            expected = None
             continue
-        if line["seq"] > seq and line["left"] == 0:
-            return f"line {seq + 1} is damaged ({problem or 'cut'}), line {line['seq']} is whole"
+        number, left = line["seq"], line["left"]
+        if left == line["n"] - 1 or (number, left, line["prev"]) == expected:
+            expected = (number + 1, left - 1, line_sum)
+            if left == 0 and number > seq:
+                return int(number)
+        else:
+            expected = None
     return None

@@ -159,7 +159,6 @@ def test_what_finds_no_space_did_not_happen(cuectl: Cuectl) -> None:
     assert state.differences() == []
 
 
-@pytest.mark.xfail(strict=True, reason="Store.flush fails when `applied` can't be written")
 def test_what_is_durable_is_acknowledged_though_the_views_stay_behind(cuectl: Cuectl) -> None:
     said, state = on_a_full_disk(
         cuectl,
@@ -383,17 +382,7 @@ def test_a_payload_file_is_private(cuectl: Cuectl, state: StoreState) -> None:
 # --- modes ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "umask",
-    [
-        "000",
-        "022",
-        pytest.param(
-            "777",
-            marks=pytest.mark.xfail(strict=True, reason="the frame takes a umask as it is"),
-        ),
-    ],
-)
+@pytest.mark.parametrize("umask", ["000", "022", "777"])
 def test_modes_are_ours_whatever_the_umask(cuectl: Cuectl, state: StoreState, umask: str) -> None:
     script = (
         f"umask {umask}; c={cuectl.programs}/cuectl\n"

@@ -77,6 +77,47 @@ def test_one_that_was_killed_half_way_is_completed(tmp_path: Path) -> None:
     assert (path / "passes").is_dir()
 
 
+@pytest.mark.parametrize("names", [["notes.txt"], [".bashrc"], ["journal", "README"]])
+def test_a_directory_with_the_files_of_others_is_not_taken(
+    tmp_path: Path, names: list[str]
+) -> None:
+    """A wrong CUECTL_HOME must not strew folders among the files of a project."""
+    path = tmp_path / "project"
+    path.mkdir(mode=0o700)
+    for name in names:
+        (path / name).touch()
+
+    with pytest.raises(Refused, match="is no state directory: it holds") as error:
+        home.make(str(path))
+    with pytest.raises(Refused):
+        home.check(str(path))
+
+    assert error.value.hint is not None
+    assert sorted(one.name for one in path.iterdir()) == sorted(names)
+
+
+@pytest.mark.parametrize("names", [["cue.yaml", "prompts"], ["env", "notes"], ["lost+found"]])
+def test_a_directory_that_is_meant_as_a_home_is_taken(tmp_path: Path, names: list[str]) -> None:
+    path = tmp_path / "cue"
+    path.mkdir(mode=0o700)
+    for name in names:
+        (path / name).touch()
+    home.make(str(path))
+
+    assert home.check(str(path))
+
+
+def test_a_home_that_has_lost_its_format_is_still_one(tmp_path: Path) -> None:
+    path = tmp_path / "cue"
+    home.make(str(path))
+    (path / "lock").touch()
+    (path / "FORMAT").unlink()
+
+    assert home.check(str(path)) is False
+    home.make(str(path))
+    assert home.check(str(path))
+
+
 @pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
 def test_others_may_not_write(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "cue"

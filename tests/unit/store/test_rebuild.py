@@ -10,10 +10,11 @@ import pytest
 
 from cuectl.engine.cues import creation_event
 from cuectl.model.errors import LockTimeout, StateError
+from cuectl.model.instants import to_text
 from cuectl.store import paths
 from cuectl.store.execution_history import settled_newest_first
 from cuectl.store.fsck import check
-from cuectl.store.lines import Event
+from cuectl.store.lines import Event, encode_group
 from cuectl.store.named_lock import named_lock
 from cuectl.store.reading import open_reader
 from cuectl.store.rebuild import LOCK_NAME, Rebuilt, rebuild
@@ -124,6 +125,25 @@ def test_all_views_can_be_lost(store: Store) -> None:
     rebuilt(store)
 
     assert contents(store) == before
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_group_that_lost_its_beginning_does_not_keep_a_rebuild(store: Store, lost: int) -> None:
+    """A power cut may keep the end of a write that nobody synced, and lose its beginning."""
+    last = segments(store)[-1]
+    before = last.read_bytes()
+    events = [Event(type="x.y"), Event(type="x.y"), Event(type="x.y")]
+    place = store.journal.place
+    data, _ = encode_group(events, place.seq + 1, place.sum, to_text(START))
+    lines = data.splitlines(keepends=True)
+    lines[lost] = b"\0" * (len(lines[lost]) - 1) + b"\n"
+    last.write_bytes(before + b"".join(lines))
+
+    done = rebuilt(store)
+
+    assert done.damage == ()
+    assert last.read_bytes() == before
+    assert_it_goes_on(store)
 
 
 def test_a_torn_end_does_not_keep_a_rebuild(store: Store) -> None:

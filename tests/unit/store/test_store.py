@@ -5,6 +5,7 @@ The invariant everywhere: the views equal what the journal implies.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -25,10 +26,13 @@ from hypothesis.stateful import (
 )
 
 from cuectl.model.errors import LockTimeout, StateError
+from cuectl.model.instants import to_text
 from cuectl.store import checkpoint, files, lock, segments
 from cuectl.store import home as home_directory
 from cuectl.store import views as views_module
+from cuectl.store.journal import Journal
 from cuectl.store.lines import Event, Views
+from cuectl.store.position import Applied, Position, write_applied
 from cuectl.store.store import Limits, Store
 from cuectl.store.views import BadView
 
@@ -396,6 +400,60 @@ def test_a_large_overlay_is_written_before_it_grows_on(home: Path) -> None:
     with small.locked():
         assert small.overlay == {}
     assert len(on_disk(home)) == 20
+
+
+@pytest.mark.parametrize("name", ["applied", "checkpoint"])
+def test_a_place_before_a_packed_segment_does_not_fork_the_history(home: Path, name: str) -> None:
+    """A second segment of the name of a packed one would be a second history."""
+    store = Store(str(home))
+    change(store, {ONE: {"n": 1}})
+    with store.locked():
+        before = store.journal.place
+        store.journal.rotate(to_text(NOW))
+    change(store, {TWO: {"n": 2}})
+    first = home / "journal" / before.segment
+    (first.with_name(f"{first.name}.gz")).write_bytes(gzip.compress(first.read_bytes()))
+    first.unlink()
+    for one in ("applied", "checkpoint"):
+        (home / "journal" / one).unlink(missing_ok=True)
+    stale = Applied(position=Position(segment=before.segment), boot=store.boot)
+    write_applied(f"{home}/journal/{name}", stale)
+
+    other = Store(str(home))
+    change(other, {TWO: {"n": 3}})
+
+    assert not first.exists()
+    assert [line["seq"] for line in segments.read_lines(str(home))] == [1, 2, 3, 4]
+    assert other.read(ONE) == {"n": 1}
+    lost = Journal(str(home))
+    with pytest.raises(StateError, match="packed already"):
+        lost.append([Event(type="x.y")], to_text(NOW))
+
+
+def test_what_is_durable_is_no_error_though_applied_can_not_be_written(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(str(home))
+    change(store, {ONE: {"n": 1}})
+    known = (home / "journal" / "applied").read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cuectl.store.store.write_applied", full)
+        change(store, {TWO: {"n": 2}})
+
+        assert store.unapplied is not None
+        assert (home / "journal" / "applied").read_bytes() == known
+        # Segments behind a checkpoint are packed away; `applied` must not lead into one.
+        checkpoint.checkpoint(store)
+        assert not (home / "journal" / "checkpoint").exists()
+    assert Store(str(home)).read(TWO) == {"n": 2}
+    with store.locked():
+        store.flush()
+    assert store.unapplied is None
+    assert (home / "journal" / "applied").read_bytes() != known
 
 
 def test_a_process_whose_segment_was_packed_away_starts_again(home: Path) -> None:

@@ -81,7 +81,6 @@ def test_a_changed_byte_before_a_whole_group_is_damage(line: int) -> None:
     assert f"line {line + 1} is damaged" in tail.damaged
 
 
-@pytest.mark.xfail(strict=True, reason="the end of a group is taken for a whole group")
 @pytest.mark.parametrize("line", [1, 2])
 def test_a_group_whose_beginning_is_lost_is_torn(line: int) -> None:
     """A power cut may keep the second block of a write and lose the first."""
