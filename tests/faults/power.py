@@ -45,9 +45,9 @@ class PowerState:
         """Return the files of this state."""
         return self.history.rebuild(self.kept, self.torn)
 
-    def materialise(self, directory: Path) -> None:
-        """Make `directory` hold this state, and nothing else."""
-        self.snapshot().write(directory)
+    def materialise(self, directory: Path, clock_ns: int | None = None) -> None:
+        """Make `directory` hold this state, and nothing else; see `Snapshot.write`."""
+        self.snapshot().write(directory, clock_ns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,10 @@ LONGEST_S = 3 * 3600
 
 def sample(count: int) -> pytest.MarkDecorator:
     """Try so many points in the default run, all of them under `-m sweep`."""
-    marks = [pytest.mark.sweep, pytest.mark.timeout(LONGEST_S)]
-    everything = pytest.param("all", id="all", marks=marks)
-    return pytest.mark.parametrize("points", [pytest.param(count, id="sample"), everything])
+    every = pytest.param("all", id="all", marks=everything())
+    return pytest.mark.parametrize("points", [pytest.param(count, id="sample"), every])
+
+
+def everything() -> list[pytest.MarkDecorator]:
+    """Return what marks a test that tries every point."""
+    return [pytest.mark.sweep, pytest.mark.timeout(LONGEST_S)]

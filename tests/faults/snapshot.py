@@ -57,8 +57,13 @@ class Snapshot:
                 pending += [os.path.join(relative, name) for name in sorted(os.listdir(path))]
         return cls(nodes=nodes)
 
-    def write(self, root: Path) -> None:
-        """Make `root` hold exactly this tree; whatever is there is removed first."""
+    def write(self, root: Path, clock_ns: int | None = None) -> None:
+        """Make `root` hold exactly this tree; whatever is there is removed first.
+
+        Args:
+            root: where.
+            clock_ns: the time of what has no known one, None for now.
+        """
         _remove_tree(root)
         written: dict[int, str] = {}
         for relative in sorted(self.nodes):
@@ -72,7 +77,7 @@ class Snapshot:
         # Times and modes last, deepest first: filling a directory changes its own time, and
         # a directory without the write bit cannot be filled.
         for relative in sorted(self.nodes, reverse=True):
-            _finish_node(_path(root, relative), self.nodes[relative])
+            _finish_node(_path(root, relative), self.nodes[relative], clock_ns)
 
     def differences(self, other: Snapshot) -> list[str]:
         """Name what differs in `other`: names, types, contents, modes and links; not times."""
@@ -152,9 +157,10 @@ def _write_node(path: str, node: Node) -> None:
         os.mknod(path, node.kind | 0o600)
 
 
-def _finish_node(path: str, node: Node) -> None:
+def _finish_node(path: str, node: Node, clock_ns: int | None) -> None:
     if stat.S_ISLNK(node.kind):
         return
     os.chmod(path, node.mode)
-    if node.mtime_ns is not None:
-        os.utime(path, ns=(node.mtime_ns, node.mtime_ns))
+    at = clock_ns if node.mtime_ns is None else node.mtime_ns
+    if at is not None:
+        os.utime(path, ns=(at, at))

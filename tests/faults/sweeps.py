@@ -139,6 +139,7 @@ def power_sweep(
     external: Sequence[str] = (),
     before: Sequence[ArgvFor] = (),
     reboots: bool = True,
+    clock_ns: int | None = None,
     **how: Unpack[How],
 ) -> SweepReport:
     """Record commands in a row, cut the power after each operation, and check what is left.
@@ -155,6 +156,8 @@ def power_sweep(
         external: see `power_states`.
         before: commands that run after `prepare`, in the same boot as the steps; they have to
             succeed, and all that they leave is durable.
+        clock_ns: what the clock of the commands says. A file that they made has this time in
+            each state; the machine's may be far from it, and is none that the file ever had.
         reboots: the commands see another boot id than the checks, as after a real power cut.
         how: see `runs.How`; descendants that change files below the root must be followed.
     """
@@ -178,7 +181,7 @@ def power_sweep(
     ]
     report = SweepReport(possible=len(states))
     for state in spread(states, points, seed):
-        state.materialise(root)
+        state.materialise(root, clock_ns)
         problems = check(root, state)
         stage.clear()
         report.note(state.label, problems)

@@ -89,7 +89,7 @@ def locked(scene: Scene) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("limits", ["", TINY], ids=["usual", "tiny"])
-@sample(40)
+@sample(12)
 def test_a_reader_sees_one_moment(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, limits: str, points: Points
 ) -> None:
