@@ -29,10 +29,15 @@ if TYPE_CHECKING:
 
 _RELIST_S = 1.0
 _LONGEST_NAP_S = 60.0
+_LOOK_AT_ORPHANS_S = 1.0
 
 
 class AgendaRound:
-    """One listing of the agenda, used up marker by marker as room appears."""
+    """One listing of the agenda, used up marker by marker as room appears.
+
+    Attributes:
+        orphans: whether handlers of dead passes still run; nobody tells when they end.
+    """
 
     def __init__(self, context: Context, options: PassOptions) -> None:
         self._context = context
@@ -41,6 +46,7 @@ class AgendaRound:
         self._listed_s = 0.0
         self._listed_at = 0
         self._cancel: list[str] = []
+        self.orphans = False
 
     def list_due(self, home: str, now: int) -> None:
         """List what is due; the views are written."""
@@ -115,9 +121,10 @@ class AgendaRound:
 
     def has_news(self, store: Store, runtime: Runtime) -> bool:
         """Tell whether something has become due, or others have changed something, meanwhile."""
-        if monotonic_s() - self._listed_s < self._options.poll_s:
+        since_s = monotonic_s() - self._listed_s
+        if since_s < self._options.poll_s:
             return False
-        if store.journal.unread():
+        if store.journal.unread() or since_s > self._longest_nap_s():
             return True
         coming = next_marker_at(store.home, self._listed_at)
         return coming is not None and coming <= runtime.now()
@@ -128,6 +135,9 @@ class AgendaRound:
         while supervisor.stopped_by is None and not store.journal.unread():
             now = runtime.now()
             left_s = (deadline - now) / 1000 if deadline is not None else _LONGEST_NAP_S
-            if left_s <= 0 or monotonic_s() - self._listed_s > _LONGEST_NAP_S:
+            if left_s <= 0 or monotonic_s() - self._listed_s > self._longest_nap_s():
                 return
-            supervisor.wait(min(left_s, self._options.poll_s))
+            supervisor.wait(min(left_s, self._options.poll_s, self._longest_nap_s()))
+
+    def _longest_nap_s(self) -> float:
+        return _LOOK_AT_ORPHANS_S if self.orphans else _LONGEST_NAP_S

@@ -148,8 +148,8 @@ class Pass:
             self.result.settled += 1
         for execution, pid in found.overdue:
             self.supervisor.end_orphan(execution, pid)
-        for line in found.stuck:
-            to.lines.append(line)
+        to.lines += found.stuck
+        self.agenda.orphans = bool(found.alive)
 
     def _see(self, execution: Execution) -> None:
         queued = execution.status == "queued"

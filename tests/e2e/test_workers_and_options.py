@@ -126,6 +126,23 @@ def test_a_worker_adopts_what_a_dead_pass_left(
     assert worker.end(signal.SIGTERM) == 143
 
 
+def test_a_worker_notices_the_end_of_an_orphan_that_tells_nobody(
+    cuectl: Cuectl, passes: Passes, state: StoreState
+) -> None:
+    """What another pass has started is nobody's child any more, and wakes nobody."""
+    fired(cuectl, "job", WAITS + 'echo \'{"success": true}\' > "$CUE_OUTCOME_FILE"')
+    passes.start("job").kill()
+    worker = passes.run("worker")
+    until((cuectl.home / "last-pass").exists)
+    # It listens: what has just become due runs.
+    fired(cuectl, "other", "true")
+    until(lambda: state.ends("other"))
+    (cuectl.work / "go").touch()
+    until(lambda: state.ends("job") == ["succeeded"])
+
+    assert worker.end(signal.SIGTERM) == 143
+
+
 # --- limits on parallel work ----------------------------------------------------------------
 
 
