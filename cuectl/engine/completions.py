@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cuectl.engine.agent_work import agent_name, is_for_agent
+from cuectl.engine.agent_work import agent_name
+from cuectl.engine.turn import files_of
+from cuectl.engine.turn_end import answer_file, final_text
 from cuectl.model.event import Event
 from cuectl.model.event_types import COMPLETED, OUTPUT_LETTERS
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.verification import OutcomeState
-from cuectl.store import paths
 
 if TYPE_CHECKING:
     from cuectl.engine.settling import Settling
@@ -61,9 +62,11 @@ def record_completion(tx: Transaction, done: Execution, to: Settling) -> None:
 def _payload(tx: Transaction, done: Execution, agent: str, word: str, to: Settling) -> Record:
     known = to.in_force.agent(agent) if to.in_force is not None else None
     name = known.name if known is not None else agent
+    where = files_of(tx.store.home, done.id, done.attempt)
     text = to.texts.get(done.id)
     if text is None:
-        text = done.result or ""
+        # One letter more than is wanted shows whether there is more.
+        text = final_text(where, 4 * OUTPUT_LETTERS + 8) or done.result or ""
     cut = text[-OUTPUT_LETTERS:]
     data: Record = {
         "sourceSession": name,
@@ -77,13 +80,8 @@ def _payload(tx: Transaction, done: Execution, agent: str, word: str, to: Settli
         "perSourceOutputs": {name: cut},
         "sourceRunId": done.id,
         "sourceRootId": done.root_id,
-        "sourceOutputFile": _file(tx, done, known.driver if known is not None else "command"),
+        "sourceOutputFile": answer_file(where),
     }
     if forwarded := (done.event or {}).get("forwarded"):
         data["forwardedOutputs"] = forwarded
     return data
-
-
-def _file(tx: Transaction, done: Execution, driver: str) -> str:
-    suffix = "answer" if is_for_agent(done.target) and driver != "command" else "out"
-    return paths.run_file(tx.store.home, done.id, done.attempt, suffix)

@@ -124,6 +124,8 @@ class Ends:
             limit_s=limit_s(current, self._context.in_force),
             idle_s=agent.idle_timeout_s if agent is not None else None,
         )
+        if found.text is not None:
+            to.texts[current.id] = found.text
         settle(tx, current, end.ended, found, verdict, to)
 
     def _started_real_ms(self, execution: Execution, ended: Ended) -> int:

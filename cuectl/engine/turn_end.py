@@ -47,11 +47,20 @@ def read_answer(where: TurnFiles, agent: AgentDefinition, masker: Masker | None)
     return answer
 
 
-def final_text(where: TurnFiles) -> str:
-    """Return the final text of a turn that was read before; empty when it is no longer kept."""
-    path = where.answer if os.path.exists(where.answer) else where.out
+def answer_file(where: TurnFiles) -> str:
+    """Return the path of the file with the final text of a turn that was read before."""
+    return where.answer if os.path.exists(where.answer) else where.out
+
+
+def final_text(where: TurnFiles, limit: int = output.LIMIT_BYTES) -> str:
+    """Return the final text of a turn that was read before; empty when it is no longer kept.
+
+    Args:
+        where: its files.
+        limit: bytes of its end that are wanted.
+    """
     try:
-        return output.read_end(path, output.LIMIT_BYTES).decode("utf-8", "replace").rstrip("\r\n")
+        return output.read_end(answer_file(where), limit).decode("utf-8", "replace").rstrip("\r\n")
     except OSError:
         return ""
 

@@ -41,9 +41,47 @@ def test_limits_and_variables_of_an_agent() -> None:
     assert (found.max_concurrent, found.queue_size, found.env) == (2, 0, {"A": "1"})
 
 
+def test_what_a_driver_knows_may_be_said_otherwise() -> None:
+    found = agent(
+        "{cmd: [x, run], driver: codex, output: json, ok_exit: [0, 3], empty_is_error: false, "
+        "error_pattern: '^Error', start_args: [--id, '{session_id}'], "
+        "resume_args: -c, prompt: file}"
+    )
+
+    assert (found.output, found.ok_exit, found.empty_is_error) == ("json", (0, 3), False)
+    assert (found.error_pattern, found.prompt) == ("^Error", "file")
+    assert (found.start_args, found.resume_args) == (("--id", "{session_id}"), ("-c",))
+    assert agent("{cmd: [x], ok_exit: 7}").ok_exit == (7,)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            "{cmd: [x], output: xml}",
+            (
+                "2:25: 'output' in agent 'a' must be text, json, claude, codex, gemini, opencode or "
+                "aider, not 'xml'"
+            ),
+        ),
+        (
+            "{cmd: [x], ok_exit: [256]}",
+            (
+                "2:27: 'ok_exit' in agent 'a' must be an exit code from 0 to 255, or a list of them, "
+                "not 256"
+            ),
+        ),
+        (
+            "{cmd: [x], error_pattern: '('}",
+            (
+                "2:32: 'error_pattern' in agent 'a' is not a regular expression: missing ), "
+                "unterminated subpattern at position 0"
+            ),
+        ),
+        (
+            "{driver: gemini, prompt: file}",
+            "2:31: 'prompt' in agent 'a' is 'file', which 'gemini' has no option for",
+        ),
         ("{}", "2:6: agent 'a' has neither 'driver' nor 'cmd'"),
         ("{driver: command}", "2:6: agent 'a' has the driver 'command' and no 'cmd'"),
         (
