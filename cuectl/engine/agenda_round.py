@@ -129,12 +129,20 @@ class AgendaRound:
         coming = next_marker_at(store.home, self._listed_at)
         return coming is not None and coming <= runtime.now()
 
-    def wait_for_work(self, store: Store, supervisor: Supervisor, runtime: Runtime) -> None:
-        """Wait until the next marker is due, the journal grows, or a signal comes."""
+    def wait_for_work(
+        self,
+        store: Store,
+        supervisor: Supervisor,
+        runtime: Runtime,
+        until_poll_s: float | None = None,
+    ) -> None:
+        """Wait until the next marker or poll is due, the journal grows, or a signal comes."""
         deadline = next_marker_at(store.home, runtime.now())
+        poll_at_s = monotonic_s() + (_LONGEST_NAP_S if until_poll_s is None else until_poll_s)
         while supervisor.stopped_by is None and not store.journal.unread():
             now = runtime.now()
             left_s = (deadline - now) / 1000 if deadline is not None else _LONGEST_NAP_S
+            left_s = min(left_s, poll_at_s - monotonic_s())
             if left_s <= 0 or monotonic_s() - self._listed_s > self._longest_nap_s():
                 return
             supervisor.wait(min(left_s, self._options.poll_s, self._longest_nap_s()))

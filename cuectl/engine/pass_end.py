@@ -29,6 +29,7 @@ def finish(
     options: PassOptions,
     result: PassResult,
     tell: Callable[[str], None],
+    leave_polls: Callable[[Store], int | None],
     longest: int = HOUR,
 ) -> None:
     """Leave the store tidy: flush, rotate, heartbeat, `next`; then a checkpoint if one is due.
@@ -45,7 +46,9 @@ def finish(
         remove_dead_passes(store)
         _remove_own(store, file)
         leave_heartbeat(store.home, now)
-        write_next(store, now, longest, everything=not (options.only or options.executions))
+        polled_at = leave_polls(store)
+        everything = not (options.only or options.executions)
+        write_next(store, now, polled_at, longest, everything=everything)
     drop_stale(store.home, list(alerts.stale))
     for alert in alerts.printed:
         tell(stderr_line(alert))
@@ -86,21 +89,25 @@ def leave_heartbeat(home: str, now: int) -> None:
         os.rename(unready, path)
 
 
-def write_next(store: Store, now: int, longest: int = HOUR, *, everything: bool) -> None:
+def write_next(
+    store: Store, now: int, polled_at: int | None, longest: int = HOUR, *, everything: bool
+) -> None:
     """Write the line that lets the next passes go at once, or take it away.
 
-    It is only written when nothing is open, nothing stayed behind, and no marker is due.
+    It is only written when nothing is open, nothing stayed behind, and neither a marker nor
+    the poll of an event source is due.
     """
     path = f"{store.home}/next"
-    line = _next_line(store, now, longest) if everything else None
+    line = _next_line(store, now, polled_at, longest) if everything else None
     if line is None:
         files.remove_file(path)
     else:
         files.replace_file(path, line.encode("ascii"))
 
 
-def _next_line(store: Store, now: int, longest: int) -> str | None:
-    earliest = next_marker_at(store.home, -1)
+def _next_line(store: Store, now: int, polled_at: int | None, longest: int) -> str | None:
+    times = (next_marker_at(store.home, -1), polled_at)
+    earliest = min((at for at in times if at is not None), default=None)
     if store.names("open") or (earliest is not None and earliest <= now):
         return None
     if store.behind or store.unapplied:

@@ -23,6 +23,7 @@ from cuectl.engine.healer import Healer
 from cuectl.engine.local_executor import LocalExecutor, SpawnError
 from cuectl.engine.pass_options import PassOptions, PassResult
 from cuectl.engine.recover import look_at_open
+from cuectl.engine.source_round import SourceRound
 from cuectl.engine.supervise import Supervisor, ended_of
 from cuectl.engine.surroundings import Context, context_of
 from cuectl.model.errors import LockTimeout
@@ -67,6 +68,7 @@ class Pass:
         self.endpoint = Endpoint(runtime, self.file.id, self.supervisor.also)
         self.context.around = replace(self.context.around, interface=self.endpoint.environment)
         self.agenda = AgendaRound(self.context, options)
+        self.sources = SourceRound(self.context, options)
         self.ends = Ends(self.context)
         self.ready: deque[Execution] = deque()
         self.healer = Healer(self.store, runtime.now)
@@ -85,10 +87,12 @@ class Pass:
         self.store.heal = self.healer
         try:
             self._begin()
+            self._poll_sources()
             while not self._is_over():
                 self._perform()
             self._finish()
         finally:
+            self.sources.close()
             self.supervisor.close()
             self.executor.close()
             self.endpoint.close()
@@ -104,6 +108,7 @@ class Pass:
             self.options,
             self.result,
             self.context.tell,
+            self.sources.leave,
             PING_EVERY if pinged else HOUR,
         )
 
@@ -114,6 +119,7 @@ class Pass:
             self._recover(tx, to)
             self.agenda.list_due(self.store.home, to.now)
             self._plan(tx, to)
+            self._look_at_sources(tx, to)
             self.healer.stage(tx, to)
         if self.options.claimed is not None:
             self.options.claimed(0)
@@ -162,6 +168,31 @@ class Pass:
         if not self._is_closed():
             self.agenda.plan(tx, to, lambda: self.admission.room(self._held() + len(to.claimed)))
 
+    def _look_at_sources(self, tx: Transaction, to: Settling) -> None:
+        if not self._is_closed():
+            self.sources.look(tx, to)
+
+    def _poll_sources(self) -> None:
+        """Poll the sources that are due, without the lock, and record what they have found.
+
+        What was due before is started first; and who waits for others comes after who does not.
+        """
+        if not self.sources.has_due:
+            return
+        self._start_ready()
+        for slow in (False, True):
+            to = self._settling()
+            found = self.sources.poll(to, slow=slow, goes_on=lambda: not self._is_closed())
+            if found:
+                with self._transaction() as tx:
+                    to = self._settling()
+                    self.sources.record(tx, to)
+                    self.healer.stage(tx, to)
+            self.sources.close(durable=True)
+            if found:
+                self._take(to)
+                self._start_ready()
+
     def _is_closed(self) -> bool:
         """Tell whether nothing may be started any more."""
         limit = self.options.max_time_s
@@ -191,7 +222,13 @@ class Pass:
             self.result.signal = self.supervisor.stopped_by
             return True
         self._look_again()
-        return not self._is_busy() and not self.options.stay
+        if self._is_busy() or self.options.stay:
+            return False
+        left_s = self.sources.until_rest_s()
+        if left_s is None:
+            return True
+        self.supervisor.wait(left_s)
+        return False
 
     def _is_busy(self) -> bool:
         return bool(self._held() or self.ends.waiting)
@@ -214,8 +251,10 @@ class Pass:
             self.agenda.list_due(self.store.home, to.now)
             self.agenda.plan_alerts(tx, to)
             self._plan(tx, to)
+            self._look_at_sources(tx, to)
             self.healer.stage(tx, to)
         self._take(to)
+        self._poll_sources()
 
     def _perform(self) -> None:
         self._start_ready()
@@ -268,7 +307,8 @@ class Pass:
         elif self._held():
             self.supervisor.wait(self._until_closing_s())
         elif self.options.stay:
-            self.agenda.wait_for_work(self.store, self.supervisor, self.runtime)
+            left_s = self.sources.until_poll_s(self.runtime.now())
+            self.agenda.wait_for_work(self.store, self.supervisor, self.runtime, left_s)
 
     def _until_closing_s(self) -> float:
         limit = self.options.max_time_s

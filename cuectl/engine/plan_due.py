@@ -76,6 +76,10 @@ def plan_marker(tx: Transaction, marker: Marker, plan: Planning, to: Settling) -
             from cuectl.engine.events import forget_key
 
             forget_key(tx, marker, plan.stale)
+        case "s":
+            from cuectl.engine.source_records import drop_unless_planned
+
+            drop_unless_planned(tx, marker, plan.stale)
         case _:
             plan.later.append(marker)
 

@@ -34,6 +34,7 @@ class AlertType(StrEnum):
     QUEUE_FULL = "queue_full"
     FAN_IN_TIMEOUT = "fan_in_timeout"
     CHAIN_DEPTH = "chain_depth"
+    SOURCE_FAILED = "source_failed"
     NOTIFICATION = "notification"
     CLOCK_RESET = "clock_reset"
     VIEW_QUARANTINED = "view_quarantined"

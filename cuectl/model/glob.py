@@ -17,22 +17,29 @@ if TYPE_CHECKING:
 _SEGMENT = r"[^/]*?"
 _FIRST = r"(?!\.)(?=.)"
 _ACROSS = r"(?:(?!(?:/|^)\.).)*?"
+_ANYTHING = r"[\s\S]*?"
+_NO_DOT = r"(?!\.)"
 _END = r"/?\Z"
 _MOST_IN_RANGE = 1_000
 _EXTENDED = "!@+?*"
 
 
-def glob_test(pattern: str) -> Callable[[str], bool]:
-    """Return what tells whether a text is matched; empty text is matched by nothing."""
+def glob_test(pattern: str, *, hidden: bool = False) -> Callable[[str], bool]:
+    """Return what tells whether a text is matched; empty text is matched by nothing.
+
+    Args:
+        pattern: the glob.
+        hidden: names that begin with a dot are like any others.
+    """
     wanted = pattern.removeprefix("./")
-    matches = _compiled(wanted).match
+    matches = _compiled(wanted, hidden).match
     return lambda text: text == pattern or (text != "" and matches(text) is not None)
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compiled(pattern: str, hidden: bool = False) -> re.Pattern[str]:
     try:
-        return re.compile(_Reader(pattern).read() + _END)
+        return re.compile(_Reader(pattern, hidden=hidden).read() + _END)
     except (re.error, RecursionError):
         # What is no glob after all stands for itself.
         return re.compile(re.escape(pattern) + r"\Z")
@@ -41,11 +48,13 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 class _Reader:
     """Translates one pattern, from left to right."""
 
-    def __init__(self, pattern: str, *, at_start: bool = True) -> None:
+    def __init__(self, pattern: str, *, at_start: bool = True, hidden: bool = False) -> None:
         self.text = pattern
         self.at = 0
         self.out: list[str] = []
         self.at_start = at_start
+        self.hidden = hidden
+        self._across = _ANYTHING if hidden else _ACROSS
 
     def read(self) -> str:
         while self.at < len(self.text):
@@ -62,7 +71,7 @@ class _Reader:
             case "*":
                 self._star(starts)
             case "?":
-                self._put("[^./]" if starts else "[^/]", 1)
+                self._put("[^./]" if starts and not self.hidden else "[^/]", 1)
             case "[":
                 self._class()
             case "{":
@@ -82,7 +91,7 @@ class _Reader:
         self.at_start = True
         if self.text[self.at :] == "/**":
             # `src/**` is `src` itself, and everything under it.
-            self._put(rf"(?:/(?!\.)(?:{_ACROSS})|\Z)", 3)
+            self._put(rf"(?:/{'' if self.hidden else _NO_DOT}(?:{self._across})|\Z)", 3)
         else:
             self._put("/", 1)
 
@@ -92,13 +101,14 @@ class _Reader:
             end += 1
         rest = self.text[end:]
         if starts and end - self.at == 2 and rest[:1] in ("", "/"):
+            across = self._across if self.hidden else _NO_DOT + self._across
             if rest[:1] == "/":
                 self.at_start = True
-                self._put(rf"(?:|{_ACROSS}/)", 3)
+                self._put(rf"(?:|{across}/)", 3)
             else:
-                self._put(_ACROSS, 2)
+                self._put(across, 2)
             return
-        guard = _FIRST if starts else ""
+        guard = "" if not starts else "(?=.)" if self.hidden else _FIRST
         self._put(guard + _SEGMENT, end - self.at)
 
     def _class(self) -> None:
@@ -123,7 +133,7 @@ class _Reader:
         if not parts:
             self._put(re.escape(self.text[self.at : end + 1]), end + 1 - self.at)
             return
-        regex = "|".join(_Reader(part, at_start=False).read() for part in parts)
+        regex = "|".join(_Reader(part, at_start=False, hidden=self.hidden).read() for part in parts)
         self._put(f"(?:{regex})", end + 1 - self.at)
 
     def _group(self) -> bool:
@@ -133,9 +143,9 @@ class _Reader:
         if end < 0:
             return False
         parts = _split(self.text[start + 1 : end], "|")
-        regex = "|".join(_Reader(part, at_start=False).read() for part in parts)
+        regex = "|".join(_Reader(part, at_start=False, hidden=self.hidden).read() for part in parts)
         if kind == "!":
-            rest = _Reader(self.text[end + 1 :], at_start=False).read()
+            rest = _Reader(self.text[end + 1 :], at_start=False, hidden=self.hidden).read()
             self._put(rf"(?:(?!(?:{regex}){rest}\Z){_SEGMENT})", end + 1 - self.at)
         else:
             self._put(f"(?:{regex}){'' if kind == '@' else kind}", end + 1 - self.at)

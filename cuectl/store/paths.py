@@ -99,6 +99,11 @@ def event_key(source: str, key: str) -> str:
     return f"keys/{SEEN}{identity}.json"
 
 
+def source(cue_id: str) -> str:
+    """Return the view of what the event source of a subscription remembers."""
+    return f"sources/{cue_id}.json"
+
+
 def fan_in(cue_id: str) -> str:
     """Return the view of the rounds of a fan-in."""
     return f"fanin/{cue_id}.json"
@@ -109,7 +114,7 @@ def marker(at_ms: int, kind: str, identity: str) -> str:
 
     Kinds: `c` a cue's next occurrence, `e` a pending execution, `r` a retry, `w` a deadline of
     a waiting execution, `a` an alert to deliver, `p` a ping to send, `f` the time limit of a
-    fan-in, `k` the end of the memory of an event's key.
+    fan-in, `k` the end of the memory of an event's key, `s` the next look at a source of time.
     """
     hour, rest = divmod(at_ms, HOUR)
     return f"due/{hour}/{rest // MINUTE:02d}/{at_ms}.{kind}.{identity}"

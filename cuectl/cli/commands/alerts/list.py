@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 # As in model/alert.py, which a command that is only parsed does without; a test compares.
 TYPES = (
     *("verification_failed", "consecutive_failures", "outcome_timeout", "missed", "interrupted"),
-    *("overlap", "no_handler", "queue_full", "fan_in_timeout", "chain_depth", "notification"),
+    *("overlap", "no_handler", "queue_full", "fan_in_timeout", "chain_depth"),
+    *("source_failed", "notification"),
     *("clock_reset", "view_quarantined", "journal_damaged", "delivery_failed"),
 )
 

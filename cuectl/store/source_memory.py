@@ -1,0 +1,112 @@
+"""What event sources remember: one file each, synced before the commit that names it.
+
+The record of a source (`sources/<cue id>.json`, a view) names the number and the sum of the
+file that belongs to it, so the memory moves on in the same commit as the events (contracts.md,
+identity 5). When polls are due again stands in `polls`, which nothing depends on: without it,
+all sources are looked at.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from typing import Any
+
+from cuectl.store import files
+
+Record = dict[str, Any]
+
+FOLDER = "memory"
+_LOCK = ".lock"
+_LARGEST = 1 << 30
+_ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+def write(home: str, cue_id: str, generation: int, memory: Record) -> Record:
+    """Make a memory durable beside the one in use; return what the record names it by."""
+    import hashlib
+
+    data = _ENCODE.encode(memory).encode("ascii")
+    digest = hashlib.sha256(data).hexdigest()[:32]
+    named = {"generation": generation, "bytes": len(data), "sha256": digest}
+    files.replace_file(_path(home, cue_id, named), data, durable=True)
+    return named
+
+
+def read(home: str, cue_id: str, named: Record) -> Record:
+    """Return the memory that a record names.
+
+    Raises:
+        OSError, ValueError, KeyError: it is gone, or not what was written.
+    """
+    import hashlib
+
+    path = _path(home, cue_id, named)
+    data = files.read_file(path, _LARGEST)
+    if data is None:
+        raise FileNotFoundError(2, "no such file", path)
+    if hashlib.sha256(data).hexdigest()[:32] != named["sha256"]:
+        raise ValueError(f"'{path}' is not what was written")
+    memory = json.loads(data)
+    if not isinstance(memory, dict):
+        raise TypeError(f"'{path}' holds no object")
+    return memory
+
+
+def keep_only(home: str, cue_id: str, named: Record | None) -> None:
+    """Remove the memories of a source but the one that is named; None keeps none."""
+    kept = None if named is None else file_name(cue_id, named)
+    for name in files.list_directory(f"{home}/{FOLDER}"):
+        if name.startswith(f"{cue_id}.") and name != kept and not name.endswith(_LOCK):
+            files.remove_file(f"{home}/{FOLDER}/{name}")
+
+
+def file_name(cue_id: str, named: Record) -> str:
+    """Return the name of a memory; its content is part of it, so no two share a file."""
+    return f"{cue_id}.{int(named['generation'])}.{named['sha256']}.json"
+
+
+def _path(home: str, cue_id: str, named: Record) -> str:
+    return f"{home}/{FOLDER}/{file_name(cue_id, named)}"
+
+
+def hold(home: str, cue_id: str) -> int | None:
+    """Take the lock of a source for a poll; None while another pass polls it (hole A10)."""
+    path = f"{home}/{FOLDER}/{cue_id}{_LOCK}"
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        fd = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        files.make_directory(f"{home}/{FOLDER}")
+        fd = os.open(path, flags, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd
+
+
+def release(fd: int) -> None:
+    """Give the lock of a source back."""
+    os.close(fd)
+
+
+def read_polls(home: str) -> Record:
+    """Return when each source is to be polled again; empty where nobody knows."""
+    try:
+        data = files.read_file(f"{home}/polls")
+        polls = json.loads(data) if data else {}
+    except (OSError, ValueError):
+        return {}
+    return polls if isinstance(polls, dict) else {}
+
+
+def write_polls(home: str, polls: Record) -> None:
+    """Note when each source is to be polled again; the store lock is held."""
+    path = f"{home}/polls"
+    if polls:
+        files.replace_file(path, _ENCODE.encode(polls).encode("ascii"))
+    else:
+        files.remove_file(path)

@@ -1,0 +1,221 @@
+"""Event sources: what happens outside becomes events, once, whatever happens in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.builder import Cuectl
+    from tests.e2e.observing import StoreState
+
+LONG_AGO_S = 3_600
+
+
+def define(cuectl: Cuectl, *subscriptions: str, settings: str = "") -> None:
+    """Apply subscriptions whose one agent repeats its prompt."""
+    lines = "".join(f"  - {{agent: echo, {one}}}\n" for one in subscriptions)
+    agents = "agents:\n  echo: {driver: command, cmd: [cat], max_concurrent: 4}\n"
+    cuectl.files({"cue.yaml": f"{settings}{agents}subscriptions:\n{lines}"})
+    cuectl.environment.setdefault("CUECTL_NOW", "2026-11-21T01:59:00Z")
+    assert cuectl.run("apply", "cue.yaml").status == 0
+
+
+def tick(cuectl: Cuectl, now: str) -> str:
+    """Run a pass at a time; return what it said."""
+    answer = cuectl.at(now).run("run-due")
+    assert (answer.status, answer.stdout) == (0, "")
+    return answer.stderr
+
+
+def told(state: StoreState) -> list[tuple[str, dict[str, Any]]]:
+    """Return the events of sources: for whom, and with which payload."""
+    events = [line["detail"]["cloudevent"] for line in state.of_type("event.recorded")]
+    return [(one["cueonly"], one["data"]) for one in events if "cueonly" in one]
+
+
+def prompts(state: StoreState) -> list[str]:
+    """Return what agents were told, sorted."""
+    return sorted(line["record"]["result"] for line in state.of_type("execution.settled"))
+
+
+def settle(*paths: Path) -> None:
+    """Make files look as if nobody had touched them for a while."""
+    then = time.time() - LONG_AGO_S
+    for path in paths:
+        os.utime(path, (then, then))
+
+
+def lines_of(cuectl: Cuectl) -> int:
+    """Return how many lines the journal has."""
+    files = (cuectl.home / "journal").glob("*.jsonl")
+    return sum(len(one.read_bytes().splitlines()) for one in files)
+
+
+def test_a_heartbeat_and_a_schedule_catch_up_with_one_event(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    cuectl.at("2026-11-21T01:59:00Z")
+    define(
+        cuectl,
+        "name: beat, event: time.heartbeat, interval_minutes: 5,"
+        ' prompt: "beat {{payload.missedCount}}"',
+        "name: slot, event: time.scheduled, schedule_times: ['02:30', '03:00'],"
+        ' prompt: "slot {{payload.matched_time}} {{payload.matched_day}} {{payload.missedCount}}"',
+    )
+    tick(cuectl, "2026-11-21T02:00:00Z")
+    tick(cuectl, "2026-11-21T02:04:00Z")
+    tick(cuectl, "2026-11-21T02:05:00Z")
+    tick(cuectl, "2026-11-21T03:16:00Z")
+    tick(cuectl, "2026-11-21T03:17:00Z")
+    assert prompts(state) == ["beat", "beat", "beat 14", "slot 03:00 sat 2"]
+    data = dict(told(state))["slot"]
+    assert data["reconciled"] is True
+    assert data["sleepDurationMs"] // 60_000 == 70
+
+
+def test_a_one_shot_fires_once_or_is_missed_after_its_grace(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    cuectl.at("2026-11-21T01:00:00Z")
+    define(
+        cuectl,
+        'name: soon, event: time.once, fire_at: "2026-11-21T02:00:00Z", prompt: soon',
+        'name: gone, event: time.once, fire_at: "2026-11-20T02:00:00Z", prompt: gone',
+    )
+    said = tick(cuectl, "2026-11-21T01:01:00Z")
+    assert said == "cuectl: alert: missed: 'gone' was to start once and is past its grace\n"
+    assert tick(cuectl, "2026-11-21T02:00:10Z") == ""
+    assert tick(cuectl, "2026-11-21T02:01:10Z") == ""
+    rows = cuectl.json("executions", "list")
+    assert sorted((row["cue_name"], row["status"], row["reason"]) for row in rows) == [
+        ("gone", "missed", "expired"),
+        ("soon", "succeeded", None),
+    ]
+
+
+def test_the_first_pass_after_a_boot_is_told_once(cuectl: Cuectl, state: StoreState) -> None:
+    define(cuectl, "name: up, event: app.startup, prompt: hello")
+    tick(cuectl, "2026-11-21T02:00:00Z")
+    tick(cuectl, "2026-11-21T02:01:00Z")
+    cuectl.run("subscriptions", "pause", "up")
+    tick(cuectl, "2026-11-21T02:02:00Z")
+    cuectl.run("subscriptions", "resume", "up")
+    tick(cuectl, "2026-11-21T02:03:00Z")
+    assert told(state) == [("up", {"reason": "system_startup"})]
+
+
+def test_a_pause_makes_a_heartbeat_begin_anew(cuectl: Cuectl, state: StoreState) -> None:
+    define(cuectl, "name: beat, event: time.heartbeat, interval_minutes: 5, prompt: x")
+    tick(cuectl, "2026-11-21T02:00:00Z")
+    cuectl.run("subscriptions", "pause", "beat")
+    tick(cuectl, "2026-11-21T02:30:00Z")
+    cuectl.run("subscriptions", "resume", "beat")
+    tick(cuectl, "2026-11-21T03:00:00Z")
+    assert [data for _, data in told(state)] == [{"interval_minutes": 5}] * 2
+
+
+def test_files_that_come_change_and_go(cuectl: Cuectl, state: StoreState) -> None:
+    cuectl.files({"src/old.ts": "1", "src/lib/gone.ts": "1", "other/a.ts": "1"})
+    define(
+        cuectl,
+        "name: all, event: file.changed, watch: 'src/**/*.ts', prompt: x",
+        "name: new, event: file.changed, watch: 'src/**', filter: {changeType: add,"
+        " path: '!**/lib/**'}, prompt: '{{CUE_FILE_NAME}}'",
+    )
+    tick(cuectl, "2026-11-21T02:00:00Z")
+    assert told(state) == []
+    cuectl.files({"src/old.ts": "22", "src/.new.ts": "1", "src/lib/b.ts": "1", "src/n.md": ""})
+    (cuectl.work / "src/lib/gone.ts").unlink()
+    settle(*(cuectl.work / "src").glob("**/*"), cuectl.work / "src/lib", cuectl.work / "src")
+    tick(cuectl, "2026-11-21T02:01:00Z")
+    src = cuectl.work / "src"
+    found = [data for name, data in told(state) if name == "all"]
+    assert [(data["changeType"], data["path"]) for data in found] == [
+        ("add", f"{src}/.new.ts"),
+        ("change", f"{src}/old.ts"),
+        ("add", f"{src}/lib/b.ts"),
+        ("unlink", f"{src}/lib/gone.ts"),
+    ]
+    assert found[2] == {
+        "path": f"{src}/lib/b.ts",
+        "filename": "b.ts",
+        "directory": f"{src}/lib",
+        "extension": ".ts",
+        "changeType": "add",
+    }
+    assert [one for one in prompts(state) if one != "x"] == [".new.ts", "n.md"]
+
+
+def test_a_file_that_is_being_written_is_told_when_it_rests(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    define(cuectl, "name: all, event: file.changed, watch: '*.log', prompt: x")
+    tick(cuectl, "2026-11-21T02:00:00Z")
+    cuectl.files({"a.log": "1"})
+    began = time.monotonic()
+    tick(cuectl, "2026-11-21T02:01:00Z")
+    assert time.monotonic() - began > 4
+    assert [data["changeType"] for _, data in told(state)] == ["add"]
+
+
+def test_a_rewrite_of_the_same_size_and_time_is_seen(cuectl: Cuectl, state: StoreState) -> None:
+    cuectl.files({"a.ts": "aaaa", "b.ts": "b"})
+    settle(cuectl.work / "a.ts", cuectl.work / "b.ts")
+    before = os.stat(cuectl.work / "a.ts")
+    define(cuectl, "name: all, event: file.changed, watch: '*.ts', prompt: x")
+    tick(cuectl, "2026-11-21T02:00:00Z")
+    cuectl.files({"a.ts": "bbbb"})
+    os.utime(cuectl.work / "a.ts", ns=(before.st_atime_ns, before.st_mtime_ns))
+    (cuectl.work / "b.ts").chmod(0o755)
+    tick(cuectl, "2026-11-21T02:01:00Z")
+    assert [(data["filename"], data["changeType"]) for _, data in told(state)] == [
+        ("a.ts", "change")
+    ]
+
+
+def test_a_rewrite_right_behind_the_first_look_is_seen(cuectl: Cuectl, state: StoreState) -> None:
+    define(cuectl, "name: all, event: file.changed, watch: '*.ts', prompt: x")
+    cuectl.files({"a.ts": "aaaa"})
+    tick(cuectl, "2026-11-21T02:00:00Z")
+    cuectl.files({"a.ts": "bbbb"})
+    tick(cuectl, "2026-11-21T02:01:00Z")
+    assert [data["changeType"] for _, data in told(state)] == ["change"]
+
+
+def test_odd_names_links_and_loops(cuectl: Cuectl, state: StoreState) -> None:
+    work = cuectl.work
+    (work / "src").mkdir()
+    define(cuectl, "name: all, event: file.changed, watch: '**/*.ts', prompt: '{{CUE_FILE_PATH}}'")
+    tick(cuectl, "2026-11-21T02:00:00Z")
+    names = ["with space.ts", "new\nline.ts", "$(touch x).ts", "{{CUE_RUN_ID}}.ts", "ü.ts", "-.ts"]
+    for name in names:
+        (work / "src" / name).touch()
+    raw = os.fsencode(work / "src") + b"/bad\xff.ts"
+    os.close(os.open(raw, os.O_CREAT | os.O_WRONLY))
+    os.mkfifo(work / "src/pipe.ts")
+    (work / "src/loop").symlink_to(work)
+    (work / "src/self.ts").symlink_to("self.ts")
+    (work / "src/out.ts").symlink_to("/etc/passwd")
+    (work / "src/in.ts").symlink_to("ü.ts")
+    then = time.time() - LONG_AGO_S
+    for entry in os.scandir(os.fsencode(work / "src")):
+        if entry.is_file(follow_symlinks=False):
+            os.utime(entry.path, (then, then))
+    tick(cuectl, "2026-11-21T02:01:00Z")
+    paths = [data["path"] for _, data in told(state)]
+    direct = sorted(one for one in paths if "/loop/" not in one)
+    wanted = [os.fsdecode(raw), *(f"{work}/src/{name}" for name in [*names, "in.ts"])]
+    assert direct == sorted(wanted)
+    assert f"{work}/src/bad\\udcff.ts".encode() in b"\n".join(
+        json.dumps(one).encode() for one in paths
+    ).replace(b"\\\\", b"\\")
+    rows = cuectl.json("executions", "list", "--limit", "100")
+    assert {row["status"] for row in rows} == {"succeeded"}
+    assert not (work / "x").exists()
+    tick(cuectl, "2026-11-21T02:02:00Z")
+    assert len(told(state)) == len(paths)
