@@ -84,6 +84,7 @@ def test_a_cue_is_printed_whole_as_json(cuectl: Cuectl) -> None:
         "on_interrupted": "rerun",
         "outcome_deadline_s": 7200.0,
         "alert": ["ops", "hook"],
+        "ping_url": None,
     }
     assert cue["next_run"] == "2026-11-21T09:12:00Z"
 
