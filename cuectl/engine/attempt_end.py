@@ -61,12 +61,17 @@ class Found:
 
 def find(home: str, execution: Execution, cwd: str, masker: Masker | None) -> Found:
     """Read outcome, output and artifacts of the current attempt; cut and mask the output."""
-    outcome = _outcome(paths.run_file(home, execution.id, execution.attempt, "outcome.json"))
+    reported = paths.run_file(home, execution.id, execution.attempt, "outcome.json")
+    outcome = _outcome(reported)
     path = paths.run_file(home, execution.id, execution.attempt, "out")
     size = output.size(path)
     tail = _tail(path, size, masker) if size else ""
     if masker is not None:
         tail, outcome = masker.mask(tail), masked_outcome(outcome, masker)
+        if (outcome.reported or outcome.problem) and not output.is_leased(path):
+            # On a full disk it stays as it is.
+            with contextlib.suppress(OSError):
+                output.hide_secrets(reported, masker)
     facts = tuple(_fact(name, cwd) for name in local_artifacts(outcome))
     return Found(outcome=outcome, tail=tail, facts=facts)
 

@@ -34,7 +34,7 @@ def add_evidence(tx: Transaction, execution: Execution, given: Record, to: Settl
     Raises:
         UsageError: a field can't stand there.
     """
-    fields = {name: value for name, value in given.items() if name in EVIDENCE}
+    fields: Record = {n: to.mask_json(value) for n, value in given.items() if n in EVIDENCE}
     if fields.get("metadata") is not None:
         fields["metadata"] = {**(execution.metadata or {}), **fields["metadata"]}
     for name, value in fields.items():

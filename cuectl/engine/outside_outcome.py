@@ -75,6 +75,7 @@ def record_outcome(
         AlreadyRecorded: it has one.
         Conflict: it takes none.
     """
+    told = _masked(told, context)
     running = read_open(tx, execution_id)
     if running is not None:
         _keep_for_its_end(tx, running, told)
@@ -105,7 +106,7 @@ def _keep_for_its_end(tx: Transaction, running: Execution, told: Told) -> None:
 def _settle_waiting(
     tx: Transaction, waiting: Execution, told: Told, context: Context, to: Settling
 ) -> None:
-    found = Found(outcome=_masked(told.outcome, context), facts=believed(told.outcome))
+    found = Found(outcome=told.outcome, facts=believed(told.outcome))
     if waiting.reason == "report":
         conclude_report(tx, waiting, found, context, to, ReportWait.NONE)
     elif is_remote(waiting) or waiting.status is ExecutionStatus.PENDING:
@@ -115,10 +116,13 @@ def _settle_waiting(
         raise Conflict(f"'{waiting.id}' takes no outcome: it waits ({why})")
 
 
-def _masked(outcome: Outcome, context: Context) -> Outcome:
+def _masked(told: Told, context: Context) -> Told:
+    if context.masker is None:
+        return told
     from cuectl.engine.attempt_end import masked_outcome
 
-    return masked_outcome(outcome, context.masker) if context.masker else outcome
+    body: Any = context.masker.mask_json(told.body)
+    return replace(told, outcome=masked_outcome(told.outcome, context.masker), body=body)
 
 
 def believed(outcome: Outcome) -> tuple[ArtifactFact, ...]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cuectl.engine import claim
+from cuectl.engine.secret_mask import secret_mask
 from cuectl.engine.settle import read_open
 from cuectl.model.errors import Conflict, LockTimeout, NotFound, StateError, UsageError
 from cuectl.model.outcome_file import FILE_BYTES, merge_report
@@ -72,17 +73,21 @@ def _committed(runtime: Runtime, execution_id: str, path: str, data: bytes) -> b
         if store is None:
             return False
         with store.transaction(runtime.now()) as tx:
-            return _commit(tx, execution_id, path, data)
+            return _commit(runtime, tx, execution_id, path, data)
     except (StateError, LockTimeout):
         return False
 
 
-def _commit(tx: Transaction, execution_id: str, path: str, data: bytes) -> bool:
+def _commit(runtime: Runtime, tx: Transaction, execution_id: str, path: str, data: bytes) -> bool:
     execution = read_open(tx, execution_id)
     if execution is None or _outcome_path(tx.store.home, execution) != path:
         return False
     outcome_writer.write(path, data, durable=False)
-    noted = replace(execution, reported=json.loads(data))
+    said: Any = json.loads(data)
+    # The file is masked when the attempt is over; what is committed stays in the journal.
+    mask = secret_mask(tx, runtime)
+    said = mask.mask_json(said) if mask else said
+    noted = replace(execution, reported=said)
     tx.stage(claim.open_event("reported", noted))
     return True
 
@@ -112,7 +117,7 @@ def report_late(runtime: Runtime, execution_id: str, report: Report) -> None:
         execution = read_open(tx, execution_id)
         if execution is not None:
             path = _outcome_path(runtime.home, execution)
-            _commit(tx, execution_id, path, report.merged(path))
+            _commit(runtime, tx, execution_id, path, report.merged(path))
             return
         lines = _conclude(runtime, tx, execution_id, report)
     for line in lines:

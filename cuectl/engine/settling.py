@@ -24,6 +24,7 @@ class Settling:
         pass_id, boot: of the pass that claims what becomes free; None in a command, which
             leaves that to the next pass.
         masked: hides secrets in a text.
+        mask_json: hides secrets in a JSON value.
         in_force: the definitions, for the limits of agents and what listens to events; None
             leaves both to the next pass.
         worker: name of the worker whose pass it is.
@@ -44,6 +45,7 @@ class Settling:
     pass_id: str | None = None
     boot: str | None = None
     masked: Callable[[str], str] = str
+    mask_json: Callable[[object], object] = lambda value: value
     sinks_of: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
     in_force: InForce | None = None
     worker: str | None = None

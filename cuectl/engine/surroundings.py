@@ -51,6 +51,7 @@ class Context:
             pass_id=self.pass_id,
             boot=self.boot,
             masked=self.masker.mask if self.masker else str,
+            mask_json=self.masker.mask_json if self.masker else _as_it_is,
             in_force=self.in_force,
             worker=self.worker,
             sinks_of=lambda names: sink_keys(names, self.in_force.alerts),
@@ -120,6 +121,10 @@ def program_directory(home: str) -> str:
     from cuectl.store.program_file import program_folder
 
     return program_folder(home, [sys.executable, program])
+
+
+def _as_it_is(value: object) -> object:
+    return value
 
 
 def _tell(line: str) -> None:

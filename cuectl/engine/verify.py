@@ -37,6 +37,7 @@ def verify(
         Conflict: it is not over, never ran to an end, or did fail.
     """
     _check(execution, accept=accept)
+    reason = to.masked(reason) if reason else None
     word = OutcomeState.VERIFIED_SUCCESS if accept else OutcomeState.VERIFICATION_FAILED
     judged = replace(
         execution,

@@ -99,10 +99,15 @@ def tidy(path: str, length: int, masker: Masker | None) -> None:
     """
     if length > LIMIT_BYTES:
         cut_to_limit(path, length)
-    if masker is not None:
-        data = files.read_file(path) or b""
-        if masker.finds(data) and not is_leased(path):
-            files.replace_file(path, masker.mask_bytes(data))
+    if masker is not None and not is_leased(path):
+        hide_secrets(path, masker)
+
+
+def hide_secrets(path: str, masker: Masker) -> None:
+    """Mask the secrets in a file that nobody writes to any more, if there are any."""
+    data = files.read_file(path) or b""
+    if masker.finds(data):
+        files.replace_file(path, masker.mask_bytes(data))
 
 
 def cut_to_limit(path: str, length: int, limit: int = LIMIT_BYTES) -> int:

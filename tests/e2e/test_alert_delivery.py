@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.receiver import Receiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,3 +167,77 @@ def test_a_sink_that_fails_is_told_of_on_the_standard_error_of_the_next_pass(
     codes = [finding["code"] for finding in status.json["findings"]]
     assert codes[0] == "alert_delivery_failed"
     assert "alerts_waiting" in codes
+
+
+def test_a_webhook_on_this_machine_gets_what_a_file_allows_with_no_secret_in_it(
+    cuectl: Cuectl,
+) -> None:
+    """From the file to the receiver: the signature holds, and a declared secret is nowhere."""
+    with Receiver() as receiver:
+        cuectl.home.mkdir(mode=0o700)
+        hook = {"webhook": f"{receiver.url}/hook", "secret_file": "signing", "allow_private": True}
+        handler = {
+            "cmd": 'echo "$TOKEN"; cuectl report --success --summary "said $TOKEN" '
+            '--metadata "key=$TOKEN"',
+            "env": {"TOKEN": "${TOKEN}"},
+        }
+        yaml = {"secrets": ["TOKEN"], "handlers": {"job": handler}, "alerts": {"default": hook}}
+        (cuectl.home / "cue.yaml").write_text(json.dumps(yaml))
+        (cuectl.home / "signing").write_text("s3cret-of-the-hook\n")
+        (cuectl.home / "signing").chmod(0o600)
+        cuectl.env(TOKEN="hush-hush-4711").run(
+            *("create", "--name", "job", "--task", "job"),
+            *("--verification-mode", "require_external_id"),
+        )
+        cuectl.run("fire", "job")
+        assert cuectl.run("run-due").status == 0
+        eventually(lambda: len(receiver.requests) == 1)
+        eventually(lambda: delivery_is_over(cuectl))
+
+    (request,) = receiver.requests
+    assert json.loads(request.body)["alert_type"] == "verification_failed"
+    stamp = request.headers["X-CueAPI-Timestamp"].encode()
+    expected = hmac.new(b"s3cret-of-the-hook", stamp + b"." + request.body, hashlib.sha256)
+    assert request.headers["X-CueAPI-Signature"] == f"v1={expected.hexdigest()}"
+    assert b"hush" not in request.body
+
+    (one,) = cuectl.json("executions", "list")
+    assert (one["summary"], one["metadata"]) == ("said ***", {"key": "***"})
+    for words in (
+        ("executions", "list", "--json"),
+        ("executions", "list"),
+        ("executions", "get", one["id"]),
+        ("executions", "output", one["id"]),
+        ("chain", "show", one["id"]),
+        ("log", "--json"),
+        ("log",),
+        ("alerts", "list", "--json"),
+    ):
+        assert "hush" not in cuectl.run(*words).stdout, words
+    kept = [path for path in cuectl.home.rglob("*") if path.is_file()]
+    assert [path for path in kept if b"hush-hush" in path.read_bytes()] == []
+
+
+def test_a_secret_that_is_reported_over_http_is_kept_nowhere(cuectl: Cuectl) -> None:
+    """Regression: a report, and an outcome that was posted, stood in the journal in clear."""
+    script = (
+        "import json, os, urllib.request\n"
+        "of = os.environ\n"
+        "body = {'success': True, 'external_id': of['TOKEN'], 'metadata': {of['TOKEN']: 1}}\n"
+        "where = of['CUEAPI_BASE_URL'] + '/v1/executions/' + of['CUE_EXECUTION_ID'] + '/outcome'\n"
+        "headers = {'Authorization': 'Bearer ' + of['CUEAPI_API_KEY'],\n"
+        "           'Content-Type': 'application/json'}\n"
+        "data = json.dumps(body).encode()\n"
+        "urllib.request.urlopen(urllib.request.Request(where, data=data, headers=headers))\n"
+    )
+    (cuectl.work / "post.py").write_text(script)
+    cuectl.home.mkdir(mode=0o700)
+    (cuectl.home / "cue.yaml").write_text("secrets: [TOKEN]\n")
+    cuectl.env(TOKEN="hush-hush-4711").at(START)
+    cuectl.run("create", "--name", "job", "--", sys.executable, "post.py")
+    cuectl.run("fire", "job")
+    assert cuectl.run("run-due").status == 0
+    (one,) = cuectl.json("executions", "list")
+    assert (one["status"], one["external_id"], one["metadata"]) == ("succeeded", "***", {"***": 1})
+    kept = [path for path in cuectl.home.rglob("*") if path.is_file()]
+    assert [path for path in kept if b"hush-hush" in path.read_bytes()] == []
