@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cuectl.engine.dispatch import dispatch
 from cuectl.engine.fan_in_rounds import report as report_to_fan_in
 from cuectl.engine.listeners import listeners
+from cuectl.model.audience import Audience
 from cuectl.model.ids import EVENT_PREFIX, timed_id
 from cuectl.model.instants import DAY
 from cuectl.model.values import dataclass, field, replace
@@ -183,31 +184,31 @@ def _matched(tx: Transaction, recorded: Recorded, to: Settling, only: Cue | None
         return [Listener(cue=only, subscription=None, listens=True)]
     audience = to.listeners.get(event.type)
     if audience is None:
-        audience = to.listeners[event.type] = listeners(tx, event.type)
-    taken: list[Listener] = []
-    for one in audience:
-        reason = one.subscription.refusal(event) if one.subscription is not None else "invalid"
-        if not reason and one.listens:
-            taken.append(one)
-            recorded.matched.append(one.cue.name)
-        elif reason not in ("source", "other"):
-            _refused(tx, recorded, one, reason or "paused", to)
+        audience = to.listeners[event.type] = Audience(listeners(tx, event.type))
+    taken = audience.taking(event)
+    recorded.matched += [one.cue.name for one in taken]
+    if len(taken) < len(audience.members):
+        _note_refusals(tx, recorded, audience, taken, to)
     return taken
 
 
-def _refused(tx: Transaction, recorded: Recorded, one: Listener, reason: str, to: Settling) -> None:
-    recorded.refused += 1
-    if reason == "depth" and one.listens:
-        _tell_of_depth(tx, one, recorded.event, to)
-    if not one.listens:
-        reason = "paused"
-    if len(recorded.rejected) >= MOST_REASONS:
-        return
-    why: Record = {"reason": reason}
-    if reason == "filter" and one.subscription is not None:
-        conditions = one.subscription.match(recorded.event).conditions
-        why["failed"] = [condition["key"] for condition in conditions if not condition["ok"]]
-    recorded.rejected[one.cue.name] = why
+def _note_refusals(
+    tx: Transaction,
+    recorded: Recorded,
+    audience: Audience[Listener],
+    taken: list[Listener],
+    to: Settling,
+) -> None:
+    event = recorded.event
+    refused, recorded.refused = audience.refusing(event, taken, MOST_REASONS)
+    for one in refused:
+        why: Record = {"reason": one.refusal(event)}
+        chosen = one.subscription.chosen if one.subscription is not None else None
+        if why["reason"] == "filter" and chosen is not None:
+            why["failed"] = chosen.failed(event.data)
+        if why["reason"] == "depth":
+            _tell_of_depth(tx, one, event, to)
+        recorded.rejected[one.cue.name] = why
 
 
 def _tell_of_depth(tx: Transaction, one: Listener, event: Event, to: Settling) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from cuectl.engine.view_source import ViewSource
     from cuectl.model.cue import Cue, CueState
+    from cuectl.model.event import Event
     from cuectl.store.lines import Views
     from cuectl.store.store import Transaction
 
@@ -33,6 +34,15 @@ class Listener:
     cue: Cue
     subscription: Subscription | None
     listens: bool
+
+    def refusal(self, event: Event) -> str:
+        """Return why it does not take an event; empty when it does."""
+        if self.subscription is None:
+            return "invalid"
+        reason = self.subscription.refusal(event)
+        if reason in ("source", "other") or self.listens:
+            return reason
+        return "paused"
 
 
 def is_subscription(cue: Cue) -> bool:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from cuectl.engine.definitions_in_force import InForce
     from cuectl.engine.listeners import Listener
+    from cuectl.model.audience import Audience
     from cuectl.model.execution import Execution
 
 
@@ -50,7 +51,7 @@ class Settling:
     in_force: InForce | None = None
     worker: str | None = None
     room: Callable[[], int] | None = None
-    listeners: dict[str, tuple[Listener, ...]] = field(default_factory=dict)
+    listeners: dict[str, Audience[Listener]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     claimed: list[Execution] = field(default_factory=list)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Test = Callable[[object], bool]
+    Holds = Callable[[Mapping[str, object]], bool]
 
 Record = dict[str, Any]
 
@@ -38,36 +39,29 @@ class Condition:
     """One key of a filter.
 
     Attributes:
-        path: the key, split at its dots.
-        test: says whether a value that is there meets the expression.
+        holds: says whether a payload meets it; one without the field never does.
     """
 
     key: str
     expression: object
-    path: tuple[str, ...]
-    test: Test
-
-    def holds(self, payload: Mapping[str, object]) -> bool:
-        """Tell whether the condition holds; it never does for a field that is absent."""
-        path = self.path
-        value: object = payload.get(path[0], ABSENT)
-        if len(path) > 1:
-            value = _walk(value, path[1:])
-        return value is not ABSENT and self.test(value)
+    holds: Holds
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """The conditions of a subscription, ready to be asked many times."""
+    """The conditions of a subscription, ready to be asked many times.
 
-    conditions: tuple[Condition, ...] = ()
+    Attributes:
+        matches: tells whether a payload meets every condition; with none, every one does. A
+            function and no method, because it is asked for every event and subscription.
+    """
 
-    def matches(self, payload: Mapping[str, object]) -> bool:
-        """Tell whether every condition holds; with none, everything matches."""
-        for condition in self.conditions:  # noqa: SIM110  # measured: all() takes twice as long
-            if not condition.holds(payload):
-                return False
-        return True
+    conditions: tuple[Condition, ...]
+    matches: Holds
+
+    def failed(self, payload: Mapping[str, object]) -> list[str]:
+        """Return the keys of the conditions that do not hold."""
+        return [one.key for one in self.conditions if not one.holds(payload)]
 
     def why(self, payload: Mapping[str, object]) -> list[Record]:
         """Return, for each condition, what it asks, what is there, and whether it holds."""
@@ -80,7 +74,8 @@ def compile_filter(conditions: Mapping[str, object]) -> Filter:
     Raises:
         ValueError: an expression is not a text, a number or a truth value.
     """
-    return Filter(tuple(_condition(key, value) for key, value in conditions.items()))
+    made = tuple(_condition(key, value) for key, value in conditions.items())
+    return Filter(made, _all_of([one.holds for one in made]))
 
 
 def value_at(payload: Mapping[str, object], key: str) -> object:
@@ -125,9 +120,129 @@ def number_of(value: object) -> float | None:
             return None
 
 
+def _all_of(tests: list[Holds]) -> Holds:
+    """Return the conjunction; few conditions, which is the rule, cost no loop."""
+    match tests:
+        case []:
+            return lambda _: True
+        case [one]:
+            return one
+        case [one, two]:
+            return lambda payload: one(payload) and two(payload)
+        case [one, two, three]:
+            return lambda payload: one(payload) and two(payload) and three(payload)
+        case _:
+            return lambda payload: all(test(payload) for test in tests)
+
+
 def _condition(key: str, expression: object) -> Condition:
+    first, *rest = key.split(".")
     test = _test_of(expression)
-    return Condition(key=key, expression=expression, path=tuple(key.split(".")), test=test)
+    if rest:
+        holds = _below(first, tuple(rest), test)
+    else:
+        holds = _common(first, expression, test) or _at(first, test)
+    return Condition(key=key, expression=expression, holds=holds)
+
+
+def plain_text_of(condition: Condition) -> str | None:
+    """Return the text that a condition asks one field to be; None when it asks anything else."""
+    text = condition.expression
+    if not isinstance(text, str) or "." in condition.key or not _is_plain(text):
+        return None
+    return text
+
+
+def bound_of(condition: Condition) -> tuple[str, float] | None:
+    """Return the operator and the limit of a comparison of one field; None for anything else."""
+    text = condition.expression
+    return _bound(text) if isinstance(text, str) and "." not in condition.key else None
+
+
+def _bound(expression: str) -> tuple[str, float] | None:
+    operator = next((one for one in _COMPARISONS if expression.startswith(one)), None)
+    limit = number_of(expression[len(operator) :]) if operator is not None else None
+    return (operator, limit) if operator is not None and limit is not None else None
+
+
+def _is_plain(expression: str) -> bool:
+    return not expression.startswith(("<", ">", "!")) and "*" not in expression
+
+
+def _common(name: str, expression: object, test: Test) -> Holds | None:
+    """Return the condition for what stands there most often, without a second call."""
+    if not isinstance(expression, str):
+        return None
+    if _is_plain(expression):
+        return _equal(name, expression, test)
+    if expression[0] == "!":
+        return None if "*" in expression else _unequal(name, expression[1:], test)
+    bound = _bound(expression)
+    return _beyond(name, *bound, test) if bound is not None else None
+
+
+def _at(name: str, test: Test) -> Holds:
+    def holds(payload: Mapping[str, object]) -> bool:
+        value = payload.get(name, ABSENT)
+        return value is not ABSENT and test(value)
+
+    return holds
+
+
+def _equal(name: str, text: str, test: Test) -> Holds:
+    def holds(payload: Mapping[str, object]) -> bool:
+        value = payload.get(name, ABSENT)
+        if value.__class__ is str:
+            return value == text
+        return value is not ABSENT and test(value)
+
+    return holds
+
+
+def _unequal(name: str, text: str, test: Test) -> Holds:
+    def holds(payload: Mapping[str, object]) -> bool:
+        value = payload.get(name, ABSENT)
+        if value.__class__ is str:
+            return value != text
+        return value is not ABSENT and test(value)
+
+    return holds
+
+
+def _beyond(name: str, operator: str, limit: float, test: Test) -> Holds:
+    def at_least(payload: Mapping[str, Any]) -> Any:
+        value = payload.get(name, ABSENT)
+        if value.__class__ is int:
+            return value >= limit
+        return value is not ABSENT and test(value)
+
+    def at_most(payload: Mapping[str, Any]) -> Any:
+        value = payload.get(name, ABSENT)
+        if value.__class__ is int:
+            return value <= limit
+        return value is not ABSENT and test(value)
+
+    def above(payload: Mapping[str, Any]) -> Any:
+        value = payload.get(name, ABSENT)
+        if value.__class__ is int:
+            return value > limit
+        return value is not ABSENT and test(value)
+
+    def below(payload: Mapping[str, Any]) -> Any:
+        value = payload.get(name, ABSENT)
+        if value.__class__ is int:
+            return value < limit
+        return value is not ABSENT and test(value)
+
+    return {">=": at_least, "<=": at_most, ">": above, "<": below}[operator]
+
+
+def _below(name: str, path: tuple[str, ...], test: Test) -> Holds:
+    def holds(payload: Mapping[str, object]) -> bool:
+        value = _walk(payload.get(name, ABSENT), path)
+        return value is not ABSENT and test(value)
+
+    return holds
 
 
 def _test_of(expression: object) -> Test:

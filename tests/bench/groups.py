@@ -8,6 +8,7 @@ from tests.bench.commands import measure_commands
 from tests.bench.due import measure_due
 from tests.bench.history import measure_history
 from tests.bench.idle import measure_idle
+from tests.bench.matching import measure_matching
 from tests.bench.peers import measure_peers
 from tests.bench.tasks import measure_tasks
 
@@ -24,4 +25,5 @@ GROUPS: dict[str, Callable[[Scene], list[Line]]] = {
     "idle": measure_idle,
     "due": measure_due,
     "history": measure_history,
+    "matching": measure_matching,
 }
