@@ -44,6 +44,7 @@ class Rebuilt:
         damage: what was wrong with the journal and was accepted as lost.
         put_aside: where copies of the damaged files of the journal are.
         kept: views that are newer than what is left of the journal.
+        mended: views that were changed, because what belongs to them is lost.
     """
 
     views: int
@@ -52,6 +53,7 @@ class Rebuilt:
     damage: tuple[Finding, ...] = ()
     put_aside: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
 
 
 def rebuild(store: Store, now: int, *, accept_loss: bool = False) -> Rebuilt:
@@ -101,6 +103,7 @@ def _rebuild_rest(store: Store, now: int) -> Rebuilt:
         damage=tuple(of_damage(one) for one in replay.damage),
         put_aside=salvaged.put_aside,
         kept=salvaged.kept,
+        mended=salvaged.mended,
     )
 
 

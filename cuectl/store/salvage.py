@@ -21,6 +21,7 @@ from cuectl.store.checkpoint import sync_views
 from cuectl.store.healing import FOLDER
 from cuectl.store.history_blocks import number_of, readable_bytes
 from cuectl.store.lines import SUM_LETTERS, BadLine, Event, decode_line, encode_group
+from cuectl.store.mending import corrections
 from cuectl.store.position import Applied, Position, read_applied, segment_name, write_applied
 from cuectl.store.segments import segment_files
 from cuectl.store.view_check import view_files
@@ -39,10 +40,12 @@ class Salvaged:
     Attributes:
         put_aside: where copies of the damaged files are, below the home.
         kept: views that are newer than what is left of the journal.
+        mended: views that were changed, because what belongs to them is lost.
     """
 
     put_aside: tuple[str, ...]
     kept: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
 
 
 def salvage(store: Store, replay: Replay, now: int) -> Salvaged:
@@ -58,15 +61,18 @@ def salvage(store: Store, replay: Replay, now: int) -> Salvaged:
     aside = _put_aside(store.home, replay.bad_files, now)
     seen = _seen_by_views(store)
     kept: list[str] = []
+    mended: Views = {}
     if replay.damaged_at is not None or seen > replay.place.seq:
         known, kept = _known(store.home, replay, seen)
+        mended = corrections(known, now)
+        known |= mended
         seq = max(replay.place.seq, seen, _last_number(store.home))
-        _change_over(store, seq, known, _event(replay, aside, kept), to_text(now))
+        _change_over(store, seq, known, _event(replay, aside, kept, mended), to_text(now))
     for path in replay.bad_files:
         if not os.path.basename(path).startswith("base-"):
             _keep_whole_lines(path)
     store.forget()
-    return Salvaged(put_aside=tuple(aside), kept=tuple(kept))
+    return Salvaged(put_aside=tuple(aside), kept=tuple(kept), mended=tuple(sorted(mended)))
 
 
 def _seen_by_views(store: Store) -> int:
@@ -168,9 +174,11 @@ def _correct_views(home: str, known: Views) -> None:
         raise OSError(errno.EIO, "the view can't be written", f"{home}/{failed[0]}")
 
 
-def _event(replay: Replay, aside: list[str], kept: list[str]) -> Event:
+def _event(replay: Replay, aside: list[str], kept: list[str], mended: Views) -> Event:
     lost = [f"{one.file}:{one.line or 0}: {one.reason}" for one in replay.damage]
     detail = {"lost": lost, "put_aside": aside, "kept_views": len(kept)}
+    if mended:
+        detail["mended_views"] = sorted(mended)
     return Event(type="journal.salvaged", detail=detail)
 
 

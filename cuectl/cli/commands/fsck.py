@@ -64,6 +64,7 @@ def _rebuilt_record(rebuilt: Rebuilt) -> Record:
         "lost": [finding.to_record() for finding in rebuilt.damage],
         "put_aside": list(rebuilt.put_aside),
         "kept": list(rebuilt.kept),
+        "mended": list(rebuilt.mended),
     }
 
 
@@ -90,6 +91,8 @@ def _rebuilt_lines(rebuilt: Rebuilt) -> Iterator[Line]:
         yield [("lost", "red"), f"  {place}  {finding.message}"]
     for path in rebuilt.kept:
         yield f"kept  {path}"
+    for path in rebuilt.mended:
+        yield f"mended  {path}"
     for path in rebuilt.put_aside:
         yield f"put aside  {path}"
 
@@ -105,8 +108,9 @@ command = Command(
 
         --rebuild writes all records anew from the journal. Where the journal itself is
         damaged it refuses; with --accept-loss it goes on with everything that is still known:
-        what whole lines say, and records that are newer than what is left of the journal. The
-        damaged files are put aside.
+        what whole lines say, and records that are newer than what is left of the journal. What
+        cannot stand alone goes or is mended: the state of a lost cue goes, a cue whose state is
+        lost is paused. The damaged files are put aside.
     """,
     options=(
         Option(name="--rebuild", help="Write all records anew from the journal"),
