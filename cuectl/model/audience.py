@@ -57,6 +57,7 @@ class Audience(Generic[One]):
             self._enter(place, one)
         for bounds in self._by_bound.values():
             bounds.sort(key=_limit)
+        self._limits = {key: [one[0] for one in all_] for key, bounds in self._by_bound.items()}
 
     def _enter(self, place: int, one: One) -> None:
         subscription = one.subscription
@@ -116,10 +117,12 @@ class Audience(Generic[One]):
             value = event.data.get(key)
             if type(value) is not int:
                 yield bounds
-            elif operator in (">=", ">"):
-                yield bounds[: bisect_right(bounds, value, key=_limit)]
+                continue
+            limits = self._limits[key, operator]
+            if operator in (">=", ">"):
+                yield bounds[: bisect_right(limits, value)]
             else:
-                yield bounds[bisect_left(bounds, value, key=_limit) :]
+                yield bounds[bisect_left(limits, value) :]
 
     def _sharing_source(self, event: Event) -> set[int]:
         if not self._by_source:
