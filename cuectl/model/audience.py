@@ -57,7 +57,7 @@ class Audience(Generic[One]):
             self._enter(place, one)
         for bounds in self._by_bound.values():
             bounds.sort(key=_limit)
-        self._limits = {key: [one[0] for one in all_] for key, bounds in self._by_bound.items()}
+        self._limits = {key: [one[0] for one in bounds] for key, bounds in self._by_bound.items()}
 
     def _enter(self, place: int, one: One) -> None:
         subscription = one.subscription
