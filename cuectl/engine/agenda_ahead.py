@@ -45,7 +45,7 @@ def look_ahead(cue: Cue, state: CueState, fires: list[int], now: int) -> Ahead:
     """
     shift = jitter_of(cue)
     ahead = _look(cue.trigger, state.next_at, fires, now - shift)
-    if ahead.due is None:
+    if ahead.due is None or (not shift and cue.policy.deadline_s is None):
         return ahead
     due = replace(ahead.due, shift=shift)
     if cue.policy.deadline_s is not None:

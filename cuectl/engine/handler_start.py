@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 LARGE_PAYLOAD_BYTES = 100_000
 _SHELL = "/bin/sh"
+_payload_text = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 
 class CannotStart(CuectlError):
@@ -246,7 +247,7 @@ def _environment(
         "WORKER_ID": around.worker,
         "OUTCOME_FILE": outcome,
     }
-    text = json.dumps(payload, ensure_ascii=False, separators=(", ", ": "))
+    text = _payload_text(payload)
     large = len(text.encode("utf-8", "surrogatepass")) > LARGE_PAYLOAD_BYTES
     if not large:
         twins["PAYLOAD"] = text

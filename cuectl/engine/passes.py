@@ -260,9 +260,8 @@ class Pass:
         self._start_ready()
         self._wait()
         for one in self.supervisor.collect():
-            ended = ended_of(one, self.runtime.now())
-            self.ends.add(self.ends.look(one.execution, ended))
-            self._start_ready()
+            self.ends.add(one.execution, ended_of(one, self.runtime.now()))
+        self._start_ready()
         if self.options.stay and self._held() and self.agenda.has_news(self.store, self.runtime):
             self._look_again()
         nothing_runs = not self.supervisor.count() and not self.ready
@@ -279,13 +278,13 @@ class Pass:
     def _start(self, execution: Execution) -> None:
         if self.admission.is_cancelled(self.store, execution.id):
             why = "it was cancelled before it started"
-            self.ends.add(self.ends.look(execution, self._unstarted(execution, why)))
+            self.ends.add(execution, self._unstarted(execution, why))
             return
         try:
             start = start_of(execution, self.context.around, self.runtime.now())
             process = self.executor.spawn(start)
         except (CannotStart, SpawnError, OSError) as error:
-            self.ends.add(self.ends.look(execution, self._unstarted(execution, str(error))))
+            self.ends.add(execution, self._unstarted(execution, str(error)))
             return
         self.result.started += 1
         self.supervisor.add(execution, process)
@@ -335,9 +334,9 @@ class Pass:
                 return
 
     def _settle_group(self) -> None:
+        group: list[End] = self.ends.group()
         with self._transaction() as tx:
             to = self._settling()
-            group: list[End] = self.ends.group()
             for end in group:
                 self.ends.settle_one(tx, to, end)
             self.agenda.list_due_again(self.store, to.now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cuectl.model.errors import StateError
 from cuectl.model.instants import to_text
@@ -60,6 +60,7 @@ class Store:
         self.unapplied: OSError | None = None
         self.boot = home.boot_id()
         self._seen: dict[str, Record] = {}
+        self._decoded: dict[str, tuple[Record, Callable[[Record], Any], Any]] = {}
         self.watch: Callable[[Views], None] = _nobody
         self.heal: Callable[[BadView], Record | None] = _refuse
         self._started = False
@@ -195,6 +196,24 @@ class Store:
                 self._remember(path, known)
         return known
 
+    def decoded(self, path: str, record: Record, decode: Callable[[Record], Decoded]) -> Decoded:
+        """Return what a record of a view says, decoded once for as long as it is the same.
+
+        Args:
+            path: the view.
+            record: as `read` has returned it; nobody changes one.
+            decode: makes the value, which nobody changes either.
+        """
+        known = self._decoded.get(path)
+        if known is not None and known[0] is record and known[1] is decode:
+            value: Decoded = known[2]
+            return value
+        if len(self._decoded) >= _SEEN_MOST:
+            self._decoded.clear()
+        value = decode(record)
+        self._decoded[path] = (record, decode, value)
+        return value
+
     def forget_seen(self, path: str) -> None:
         """Read a view from its file the next time: it was mended."""
         self._seen.pop(path, None)
@@ -276,7 +295,7 @@ class Transaction:
         """
         try:
             record = self.read(path)
-            return decode(record) if record is not None else None
+            return self.store.decoded(path, record, decode) if record is not None else None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             reason = f"not what was written: {error!r}"
         healed = self.store.heal(BadView(path, reason))

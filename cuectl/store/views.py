@@ -35,6 +35,7 @@ FOLDERS = [
     "config",
     "workflows",
 ]
+_decode = json.JSONDecoder().decode
 _OURS_ALONE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR)
 _PATH = re.compile(
     rf"(?:{'|'.join(FOLDERS)})/[A-Za-z0-9_][A-Za-z0-9_.@%+=-]{{0,199}}"
@@ -81,7 +82,7 @@ def read_view(home: str, path: str) -> Record | None:
     if raw is None:
         return None
     try:
-        body = json.loads(raw)
+        body = _decode(raw.decode())
     except (ValueError, RecursionError) as error:
         raise BadView(path, "not JSON") from error
     if not isinstance(body, dict):
