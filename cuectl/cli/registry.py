@@ -135,6 +135,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Show what calls run-due, and when it did so last",
     ),
     "doctor": ("doctor", CARE, "Check the installation and say how to mend it"),
+    "dashboard": ("dashboard", LOOK, "Write one HTML page with everything on it"),
+    "graph": ("graph", LOOK, "Draw what starts what: events, cues, agents, chains"),
     "metrics": ("metrics", CARE, "Print metrics for Prometheus, or write a textfile"),
     "import-crontab": ("import_crontab", CARE, "Make cues of the lines of a crontab"),
     "export": ("export", CARE, "Write the state directory into one file"),

@@ -47,7 +47,7 @@ def find_record(reader: Reader, ref: str) -> Record:
     """
     if not _is_start_of_id(ref):
         raise _not_found(reader, ref)
-    found = _with_id(reader, ref) if len(ref) == _ID_LETTERS else _with_start(reader, ref)
+    found = record_of(reader, ref) if len(ref) == _ID_LETTERS else _with_start(reader, ref)
     if found is None:
         raise _not_found(reader, ref)
     return found
@@ -58,7 +58,8 @@ def _is_start_of_id(ref: str) -> bool:
     return letters != ref and len(letters) >= LEAST_LETTERS and letters.isalnum()
 
 
-def _with_id(reader: Reader, execution_id: str) -> Record | None:
+def record_of(reader: Reader, execution_id: str) -> Record | None:
+    """Return the record of an execution by its whole id, None when there is none."""
     # Waiting ones become open ones and the other way round, so one of the two is read twice.
     for path in (
         paths.waiting_execution(execution_id),
@@ -81,7 +82,7 @@ def _with_start(reader: Reader, start: str) -> Record | None:
     if len(found) > 1:
         shown = ", ".join(sorted(found)[:_SHOWN_IDS]) + (", ..." if len(found) > _SHOWN_IDS else "")
         raise NotFound(f"'{start}' is ambiguous: {shown}")
-    return _with_id(reader, found.pop()) if found else None
+    return record_of(reader, found.pop()) if found else None
 
 
 def _unsettled_names(reader: Reader) -> list[str]:

@@ -87,6 +87,8 @@ CASES: dict[str, Case] = {
     "import-crontab": Case("crontab.txt", "missing.txt", 5),
     "export": Case("{out}", "broken.yaml", 6),
     "import": Case("", "broken.yaml", 6, reason="tests/cli/test_export_import.py"),
+    "dashboard": Case("page.html", "missing/x.html", 1),
+    "graph": Case("--format svg", "--format png", 2),
     "metrics": Case("", "--textfile missing/x.prom", 1),
     "completion": Case("bash", "tcsh", 2),
     "help": Case("create", _NONE, 5),

@@ -1,0 +1,1 @@
+"""The dashboard: one HTML file that needs nothing from outside."""
