@@ -29,6 +29,7 @@ class DeclaredCommand(click.Command):
                 *global_parameters(),
             ],
             add_help_option=False,
+            context_settings={"ignore_unknown_options": True} if declared.rest else None,
         )
         self.declared = declared
 
@@ -45,6 +46,9 @@ class DeclaredCommand(click.Command):
         except click.UsageError as error:
             error.ctx = error.ctx or ctx
             raise
+        if rest and self.declared.rest:
+            ctx.meta["cuectl.argv"] = (*rest, *ctx.meta.get("cuectl.argv", ()))
+            return []
         if rest and not ctx.resilient_parsing:
             raise unexpected_word(rest[0], self.declared)
         return rest

@@ -123,6 +123,35 @@ def _sinks() -> Found:
     return ((name, found[name].kind) for name in sorted(found))
 
 
+def _workflows() -> Found:
+    """Names of workflows, with what they do."""
+    import os
+
+    from cuectl.engine.runtime import runtime_from
+    from cuectl.engine.workflows.catalogue import catalogue
+
+    found = catalogue(runtime_from(os.environ)).loaded.workflows
+    return ((name, each.doc.partition("\n")[0]) for name, each in found.items())
+
+
+def _runs() -> Found:
+    """Ids of runs, the newest first."""
+    from cuectl.engine.workflows.runs import read_run, run_ids
+
+    reader = _reader()
+    for each in reversed(run_ids(reader)[-_MOST:]):
+        run = read_run(reader, each)
+        if run is not None:
+            yield run.id, f"{run.workflow} {run.status.value}"
+
+
+def _sessions() -> Found:
+    """Handles of open sessions, with their agents."""
+    from cuectl.engine.workflows.sessions import list_sessions
+
+    return ((each.handle, each.agent) for each in list_sessions(_reader()) if not each.closed)
+
+
 _MOST = 1_000
 
 KINDS: dict[str, Callable[[], Found]] = {
@@ -132,6 +161,9 @@ KINDS: dict[str, Callable[[], Found]] = {
     "execution": _executions,
     "sink": _sinks,
     "task": _tasks,
+    "run": _runs,
+    "session": _sessions,
     "topic": _topics,
+    "workflow": _workflows,
     "zone": _zones,
 }

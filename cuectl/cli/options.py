@@ -113,6 +113,7 @@ class Command:
         description: more, in paragraphs, for the help and the manual.
         argv: the help of what follows `--`, taken as it is; `run` gets it as the keyword
             `argv`, a tuple, None without `--`. Empty: the command takes none.
+        rest: behind the first word, what is no option of ours belongs to `argv` too.
         exits: statuses with a meaning of their own here.
         see_also: other manual pages, `cuectl-next(1)`.
     """
@@ -124,6 +125,7 @@ class Command:
     options: tuple[Option, ...] = ()
     arguments: tuple[Argument, ...] = ()
     argv: str = ""
+    rest: bool = False
     exits: tuple[tuple[int, str], ...] = ()
     see_also: tuple[str, ...] = ()
 

@@ -42,16 +42,23 @@ def _take_rest(arguments: list[str], command: Command, raw: Raw) -> None:
         if word == "--":
             rest = arguments[at + 1 :]
             if command.argv:
-                raw.argv = tuple(rest)
+                raw.argv = (*(raw.argv or ()), *rest)
             else:
                 raw.words += rest
             break
-        if word.startswith("-") and word != "-":
+        if command.rest and raw.words and not _is_ours(word, options):
+            raw.argv = (*(raw.argv or ()), word)
+            at += 1
+        elif word.startswith("-") and word != "-":
             at = _take_option(arguments, at, options, raw)
         else:
             raw.words.append(word)
             at += 1
     check_words(command, raw)
+
+
+def _is_ours(word: str, options: dict[str, Option]) -> bool:
+    return word.partition("=")[0] in options or word == "-vv"
 
 
 def check_words(command: Command, raw: Raw) -> None:

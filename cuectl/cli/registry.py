@@ -16,9 +16,10 @@ INSIDE = "Inside a handler"
 LOOK = "Look at what happened"
 EVENTS = "Events and agents"
 DEFINE = "Definitions"
+WORKFLOWS = "Workflows"
 CARE = "Set up and care"
 
-SECTIONS = (SCHEDULE, RUN, INSIDE, LOOK, EVENTS, DEFINE, CARE)
+SECTIONS = (SCHEDULE, RUN, INSIDE, LOOK, EVENTS, DEFINE, WORKFLOWS, CARE)
 
 # name as typed: (module under cuectl.cli.commands, section, summary); without a section it is
 # nothing that people call, and not listed.
@@ -114,6 +115,24 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "pass-api": ("pass_api", "", "Serve the HTTP interface of a pass to its handlers"),
     "webhook-call": ("webhook_call", "", "Call the webhook of the execution in the environment"),
     "deliver": ("deliver", "", "Deliver the alerts that are due"),
+    "workflow list": ("workflow.list", WORKFLOWS, "List the workflows"),
+    "workflow show": ("workflow.show", WORKFLOWS, "Show one workflow, or one run"),
+    "workflow run": ("workflow.run", WORKFLOWS, "Run a workflow here and now"),
+    "workflow runs": ("workflow.runs", WORKFLOWS, "List the runs of workflows"),
+    "workflow log": ("workflow.log", WORKFLOWS, "Show what a run of a workflow has done"),
+    "workflow resume": (
+        "workflow.resume",
+        WORKFLOWS,
+        "Go on with a run that is parked, was lost, or has failed",
+    ),
+    "workflow answer": ("workflow.answer", WORKFLOWS, "Answer the question of a run"),
+    "workflow cancel": ("workflow.cancel", WORKFLOWS, "End a run of a workflow"),
+    "sessions list": ("sessions.list", WORKFLOWS, "List the sessions of agents"),
+    "sessions show": ("sessions.show", WORKFLOWS, "Show one session and what was said in it"),
+    "sessions close": ("sessions.close", WORKFLOWS, "Close sessions of agents"),
+    # No section: who puts a task into a queue starts it, and so does a pass.
+    "queue-worker": ("queue_worker", "", "Work on the tasks of a queue until there are none"),
+    "workflow check": ("workflow.check", WORKFLOWS, "Check the modules with workflows"),
     "config list": (
         "config.list",
         CARE,
@@ -150,6 +169,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 GROUPS: dict[str, tuple[str, str]] = {
     "events": (EVENTS, "What has happened: list events, show one, replay it"),
     "subscriptions": (EVENTS, "What events start: list, show, try, pause, resume"),
+    "sessions": (WORKFLOWS, "List sessions of agents, show one, close them"),
+    "workflow": (WORKFLOWS, "Run workflows, follow their runs"),
     "scheduler": (CARE, "Who calls run-due: install, remove, look"),
     "config": (CARE, "Settings: list them with their origins"),
     "agents": (LOOK, "List agents, try one"),

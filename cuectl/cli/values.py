@@ -42,7 +42,7 @@ def values_of(command: Command, raw: Raw) -> dict[str, Any]:
     values = {option.key: _option_value(option, raw) for option in command.options}
     values |= _words(command, raw)
     if command.argv:
-        if raw.argv == ():
+        if raw.argv == () and not command.rest:
             raise UsageError("expected a command after '--'")
         values["argv"] = raw.argv
     return values

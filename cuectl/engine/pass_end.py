@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cuectl.engine.alerts import stderr_line
 from cuectl.engine.deliver import deliveries_due, start_delivery
 from cuectl.engine.recover import remove_dead_passes
+from cuectl.engine.workflows import lost
 from cuectl.model.alert import AlertType
 from cuectl.model.instants import HOUR
 from cuectl.store import checkpoint, files, idle, lock
@@ -110,7 +111,7 @@ def _next_line(store: Store, now: int, polled_at: int | None, longest: int) -> s
     earliest = min((at for at in times if at is not None), default=None)
     if store.names("open") or (earliest is not None and earliest <= now):
         return None
-    if store.behind or store.unapplied:
+    if store.behind or store.unapplied or lost.may_have_work(store.home):
         return None
     until = now + longest if earliest is None else min(earliest, now + longest)
     return idle.write_line(store.home, now, until, store.journal.place.segment)

@@ -26,6 +26,7 @@ from cuectl.engine.recover import look_at_open
 from cuectl.engine.source_round import SourceRound
 from cuectl.engine.supervise import Supervisor, ended_of
 from cuectl.engine.surroundings import Context, context_of
+from cuectl.engine.workflows import lost
 from cuectl.model.errors import LockTimeout
 from cuectl.model.instants import HOUR, MINUTE
 from cuectl.model.start import Cause, Ended, Phase
@@ -124,6 +125,15 @@ class Pass:
         if self.options.claimed is not None:
             self.options.claimed(0)
         self._take(to)
+        self._look_after_workflows()
+
+    def _look_after_workflows(self) -> None:
+        """Go on with runs and queues that nobody looks after, in processes of their own."""
+        chosen = self.options.only or self.options.executions
+        if not chosen and lost.may_have_work(self.store.home):
+            from cuectl.engine.workflows.recovery import look_after
+
+            look_after(self.runtime, self.context.in_force, self.context.tell)
 
     def _transaction(self) -> AbstractContextManager[Transaction]:
         busy = self.supervisor.count() or self.ends.waiting
@@ -308,6 +318,7 @@ class Pass:
         elif self.options.stay:
             left_s = self.sources.until_poll_s(self.runtime.now())
             self.agenda.wait_for_work(self.store, self.supervisor, self.runtime, left_s)
+            self._look_after_workflows()
 
     def _until_closing_s(self) -> float:
         limit = self.options.max_time_s

@@ -63,8 +63,22 @@ def members(execution_id: str, attempt: int, leader: int | None, known: Tree | N
         known: what was found earlier; who has emptied its environment and lost its parent
             since then is found by nothing else.
     """
+    return _marked(_marks(execution_id, attempt), leader, known)
+
+
+def _marks(execution_id: str, attempt: int) -> tuple[bytes, ...]:
+    """Return what stands in the environment of every process of an attempt, or of a run's step.
+
+    Step 0 of a run stands for all of its steps.
+    """
+    if execution_id.startswith(("run_", "task_")):
+        run = f"CUE_RUN_ID={execution_id}".encode()
+        return (run, f"CUE_STEP={attempt}".encode()) if attempt else (run,)
+    return (f"CUE_EXECUTION_ID={execution_id}".encode(), f"CUE_ATTEMPT={attempt}".encode())
+
+
+def _marked(marks: tuple[bytes, ...], leader: int | None, known: Tree | None) -> Tree:
     processes = [one for pid in _pids() if (one := _read_process(pid)) is not None]
-    marks = (f"CUE_EXECUTION_ID={execution_id}".encode(), f"CUE_ATTEMPT={attempt}".encode())
     me = os.getpid()
     found: set[int] = set()
     for process in processes:
@@ -78,7 +92,7 @@ def members(execution_id: str, attempt: int, leader: int | None, known: Tree | N
 
 def any_carries(execution_id: str, attempt: int) -> bool:
     """Tell whether any process has this attempt's id in its environment."""
-    marks = (f"CUE_EXECUTION_ID={execution_id}".encode(), f"CUE_ATTEMPT={attempt}".encode())
+    marks = _marks(execution_id, attempt)
     return any(_carries(pid, marks) for pid in _pids() if pid != os.getpid())
 
 

@@ -41,7 +41,9 @@ class SchedulerHealth:
 
 def scheduler_health(home: str) -> SchedulerHealth:
     """Return when passes were seen in a state directory."""
-    alive = [one for one in passes.pass_ids(home) if passes.is_alive(home, one)]
+    # The run of a workflow has a file among those of passes, with no slots, and is none.
+    ids = [one for one in passes.pass_ids(home) if not one.endswith("-0")]
+    alive = [one for one in ids if passes.is_alive(home, one)]
     seen = [_began_at(one) for one in alive]
     try:
         found = os.stat(f"{home}/last-pass", follow_symlinks=False)

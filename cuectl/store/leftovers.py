@@ -30,9 +30,10 @@ class Named:
 
     def see(self, line: Record) -> None:
         """Note what a line of the journal names."""
-        identity = line.get("execution")
-        if identity and (self.wanted is None or identity in self.wanted):
-            self.executions.add(identity)
+        for kind in ("execution", "run", "task"):
+            identity = line.get(kind)
+            if identity and (self.wanted is None or identity in self.wanted):
+                self.executions.add(identity)
         self._see_record(line.get("record"))
         self._see_record(line.get("detail"))
         for value in line.get("set", {}).values():
@@ -44,6 +45,9 @@ class Named:
             folder, _, name = path.partition("/")
             if folder in ("open", "waiting", "revised"):
                 self.executions.add(name.removesuffix(".json"))
+            elif folder in ("workflows", "queues"):
+                # A run, live or over; a task, at its place in the line or over.
+                self.executions.add(name.removesuffix(".json").rpartition(".")[2])
             self._see_record(value)
 
     def _see_record(self, record: object) -> None:

@@ -146,3 +146,43 @@ def pass_file(home: str, pass_id: str) -> str:
 def payload_file(home: str, digest: str) -> str:
     """Return the path of a payload that is too large for the journal."""
     return f"{home}/payloads/{digest}.json"
+
+
+def live_run(run_id: str) -> str:
+    """Return the view of a workflow's run that is not over."""
+    return f"workflows/live.{run_id}.json"
+
+
+def ended_run(run_id: str) -> str:
+    """Return the view of a workflow's run that is over."""
+    return f"workflows/{run_id}.json"
+
+
+def session(handle: str) -> str:
+    """Return the view of an agent's session."""
+    return f"sessions/{handle}.json"
+
+
+def queue_counter(queue: str) -> str:
+    """Return the view that says how many tasks a queue has had."""
+    return f"queues/count.{_digest(queue)}.json"
+
+
+def queue_tasks(queue: str) -> str:
+    """Return how the names of the views begin that hold a queue's tasks which are not over."""
+    return f"task.{_digest(queue)}."
+
+
+def queue_task(queue: str, number: int, task_id: str) -> str:
+    """Return the view of a task that is not over; they sort by their numbers."""
+    return f"queues/{queue_tasks(queue)}{number:012d}.{task_id}.json"
+
+
+def ended_task(task_id: str) -> str:
+    """Return the view of a task that is over."""
+    return f"queues/done.{task_id}.json"
+
+
+def queue_slot(home: str, queue: str, number: int) -> str:
+    """Return the path of the lock that a queue's worker holds."""
+    return f"{home}/queues/queue.{_digest(queue)}.slot{number}.lock"

@@ -67,7 +67,8 @@ class Sweep:
 
     def _undecided(self) -> set[str]:
         names = [*self.store.names("open"), *self.store.names("waiting")]
-        return {name.removesuffix(".json") for name in names}
+        live = [name[5:] for name in self.store.names("workflows") if name.startswith("live.")]
+        return {name.removesuffix(".json") for name in (*names, *live)}
 
     def _payloads(self) -> list[_Old]:
         names = files.list_directory(f"{self.home}/payloads")

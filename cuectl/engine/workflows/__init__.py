@@ -1,0 +1,1 @@
+"""Workflows: procedures over agents, their runs, sessions, queues and histories."""

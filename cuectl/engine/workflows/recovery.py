@@ -1,0 +1,70 @@
+"""What a pass does for the runs and queues that nobody looks after.
+
+A durable run whose process was lost is gone on with, any other one is ended with what it has
+left; a parked one is gone on with when its answer or its time has come; a queue that has tasks
+and a free slot gets a worker. Each is a process of its own: a pass waits for none of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cuectl.engine.own_process import start_detached
+from cuectl.engine.workflows.runs import is_alive, read_run, run_ids
+from cuectl.model.workflow_run import RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cuectl.engine.definitions_in_force import InForce
+    from cuectl.engine.runtime import Runtime
+    from cuectl.model.workflow_run import WorkflowRun
+
+
+def look_after(runtime: Runtime, in_force: InForce, tell: Callable[[str], None]) -> None:
+    """Go on with what can be gone on with, end what can't."""
+    with runtime.store.locked():
+        ids = run_ids(runtime.store, live_only=True)
+        runs = [run for each in ids if (run := read_run(runtime.store, each)) is not None]
+    for run in runs:
+        # A run that is an execution's work is gone on with by that.
+        if run.execution is None and not is_alive(runtime.home, run):
+            _look_after(runtime, run, tell)
+    _look_at_queues(runtime, in_force)
+
+
+def _look_after(runtime: Runtime, run: WorkflowRun, tell: Callable[[str], None]) -> None:
+    if run.status is RunStatus.RUNNING:
+        if run.cancel is None and run.durable:
+            _go_on(runtime, run)
+            return
+        from cuectl.engine.workflows.ending import end_lost
+
+        status = RunStatus.CANCELLED if run.cancel else RunStatus.INTERRUPTED
+        why = run.cancel or "its process was lost"
+        end_lost(runtime, run, status, why)
+        tell(f"workflow '{run.workflow}' ({run.id}): {status.value}: {why}")
+    elif is_ready(run, runtime.now()):
+        _go_on(runtime, run)
+
+
+def is_ready(run: WorkflowRun, now: int) -> bool:
+    """Tell whether what a parked run waits for has come."""
+    return any(
+        str(wait["step"]) in run.answers or wait.get("until", now + 1) <= now for wait in run.waits
+    )
+
+
+def _go_on(runtime: Runtime, run: WorkflowRun) -> None:
+    start_detached(runtime, ["--home", runtime.home, "workflow", "resume", run.id])
+
+
+def _look_at_queues(runtime: Runtime, in_force: InForce) -> None:
+    from cuectl.engine.workflows import queues
+    from cuectl.engine.workflows.queue_worker import start_worker
+
+    for queue in in_force.definitions.queues.values():
+        with runtime.store.locked():
+            wanted = queues.has_work(runtime, runtime.store, queue.name)
+        if wanted:
+            start_worker(runtime, queue, None)

@@ -1,0 +1,525 @@
+"""Workflows from the command line: the page's own, what goes wrong, what is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.builder import ROOT, Cuectl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+DEADLINE_S = 60.0
+
+HELLO = '''\
+from cuectl.workflow import workflow
+
+@workflow
+async def hello(engine, *, who: str = "world"):
+    """Say hi via the default agent and return the reply."""
+    handle = await engine.spawn("default")
+    try:
+        engine.send(handle, f"Say hello to {who} in one short sentence.")
+        msgs = await engine.drain(handle)
+        return msgs[-1].body if msgs else ""
+    finally:
+        await engine.close(handle)
+'''
+
+FLOWS = '''\
+import asyncio
+from cuectl.workflow import workflow, WorkflowError, TimedOut
+
+@workflow
+async def expected(engine):
+    raise WorkflowError("the plan is off")
+
+@workflow
+async def crash(engine):
+    return {}["missing"]
+
+@workflow
+async def typed(engine, *, n: int, ratio: float = 0.5, deep: bool = False, name: str = "5",
+                files: list[str] = []):
+    """Take values of many types."""
+    return {"n": n, "ratio": ratio, "deep": deep, "name": name, "files": files}
+
+@workflow
+async def shell(engine, *, cmd: str, timeout: float | None = None):
+    done = await engine.bash(cmd, timeout=timeout, env={"EXTRA": "1"})
+    return [done.returncode, done.stdout, done.stderr]
+
+@workflow
+async def talk(engine, *, agent: str, texts: list[str]):
+    handle = await engine.spawn(agent)
+    for text in texts:
+        engine.send(handle, text)
+    return [[m.sender.partition("-")[0], m.status, m.body] for m in await engine.drain(handle)]
+
+@workflow
+async def late(engine):
+    handle = await engine.spawn("sleeper")
+    engine.send(handle, "x")
+    try:
+        await engine.drain(handle, timeout=0.1)
+    except TimedOut as error:
+        await engine.close(handle)
+        return str(error).replace(handle, "H")
+
+@workflow
+async def awaited(engine):
+    handle = await engine.spawn("failing")
+    return await engine.send(handle, "x")
+
+@workflow
+async def forgets(engine):
+    handle = await engine.spawn("default")
+    engine.send(handle, "never drained")
+
+@workflow
+async def stays(engine):
+    handle = await engine.spawn("sleeper")
+    engine.send(handle, "x")
+    await engine.bash("echo started >> marks; sleep 600 & sleep 600")
+
+@workflow
+async def human(engine):
+    answer = await engine.ask_human("ship it?", options=["yes", "no"])
+    done = await engine.bash("echo shipped >> marks; cat marks")
+    return f"{answer}: {done.stdout.strip()}"
+
+@workflow
+async def naps(engine, *, seconds: float):
+    before = engine.now()
+    await engine.sleep(seconds)
+    return [before, engine.now()]
+
+@workflow
+async def branches(engine):
+    async def one(name, seconds):
+        await engine.bash(f"sleep {seconds}")
+        return (await engine.bash(f"echo {name}")).stdout.strip()
+    return await engine.parallel([one("a", 0.2), one("b", 0.01), one("c", 0.1)])
+
+@workflow
+async def predicate(engine):
+    handle = await engine.spawn("mender")
+    done = await engine.bash_predicate("test -f mended", retry_with="exit was {exit}, {odd}")
+    return [done.returncode, (await engine.bash("cat mended")).stdout]
+
+@workflow(timeout=0.3)
+async def slow(engine):
+    await engine.bash("sleep 600")
+
+@workflow
+async def asks_queue(engine, *, count: int = 3):
+    return await engine.parallel([engine.delegate("chores", f"job {i}") for i in range(count)])
+
+@workflow(durable=True)
+async def ten(engine):
+    out = [engine.uuid()[:0], str(engine.random())[:2]]
+    handle = await engine.spawn("marker")
+    for i in range(5):
+        out.append((await engine.bash(f"echo command {i} >> marks; echo {i}")).stdout.strip())
+        engine.send(handle, f"turn {i}")
+        out.append((await engine.drain(handle))[-1].body)
+    return out
+'''
+
+AGENTS = """\
+agents:
+  default: {driver: command, cmd: [cat]}
+  failing: {driver: command, cmd: "echo broken >&2; exit 3"}
+  sleeper: {driver: command, cmd: [sleep, "600"]}
+  mender: {driver: command, cmd: "cat > mended"}
+  marker: {driver: command, cmd: "read text; echo $text >> marks; echo did $text"}
+queues:
+  chores: {agent: default, max_parallel: 2}
+workflows: [hello.py, flows.py]
+"""
+
+
+@pytest.fixture
+def flows(cuectl: Cuectl) -> Cuectl:
+    """The program with the page's first workflow and many others."""
+    cuectl.files({"hello.py": HELLO, "flows.py": FLOWS, "cue.yaml": AGENTS})
+    assert cuectl.run("apply", "cue.yaml").status == 0
+    return cuectl
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + DEADLINE_S
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+    return found
+
+
+def log_of(flows: Cuectl, run: str = "last") -> list[dict[str, Any]]:
+    lines = flows.run("--json", "workflow", "log", run).stdout.splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def processes_of(run: str) -> list[int]:
+    found = []
+    for pid in os.listdir("/proc"):
+        if pid.isdigit():
+            try:
+                with open(f"/proc/{pid}/environ", "rb") as file:
+                    if f"CUE_RUN_ID={run}".encode() in file.read().split(b"\0"):
+                        found.append(int(pid))
+            except OSError:
+                continue
+    return found
+
+
+def test_the_first_example_prints_what_the_agent_says(flows: Cuectl) -> None:
+    answer = flows.run("workflow", "run", "hello", "--who=Alex")
+    assert answer.stdout == "Say hello to Alex in one short sentence.\n"
+    assert answer.stderr.startswith("run run_")
+    assert answer.status == 0
+    assert flows.json("sessions", "list", "--all")[0]["state"] == "closed"
+
+
+def test_a_workflow_error_is_said_and_a_crash_has_its_traceback_in_the_log(flows: Cuectl) -> None:
+    failed = flows.run("-q", "workflow", "run", "expected")
+    assert (failed.stdout, failed.stderr, failed.status) == (
+        "",
+        "cuectl: error: the plan is off\n",
+        3,
+    )
+    crashed = flows.run("-q", "workflow", "run", "crash")
+    assert crashed.status == 1
+    assert crashed.stderr.startswith("cuectl: error: unexpected KeyError: 'missing'\nhint: ")
+    end = log_of(flows)[-1]
+    assert end["type"] == "run.ended"
+    assert 'return {}["missing"]' in end["traceback"]
+
+
+def test_arguments_are_converted_by_their_annotations(flows: Cuectl) -> None:
+    words = ["--n", "5", "--deep", "--name=7", "--files=a", "--files", "b", "--ratio=2"]
+    answer = flows.run("--json", "workflow", "run", "typed", *words)
+    expected = {"n": 5, "ratio": 2.0, "deep": True, "name": "7", "files": ["a", "b"]}
+    assert answer.json["result"] == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--n=x"], "option '--n': 'x' is not a whole number"),
+        ([], "workflow 'typed' needs '--n'"),
+        (["--n=1", "--nn=2"], "workflow 'typed' has no option '--nn'"),
+        (["--n=1", "word"], "unexpected 'word'"),
+        (["--n=1", "--deep=maybe"], "option '--deep': 'maybe' is neither true nor false"),
+        (["--n"], "option '--n' needs a value"),
+    ],
+)
+def test_a_wrong_argument_is_refused_before_anything_starts(
+    flows: Cuectl, words: list[str], message: str
+) -> None:
+    answer = flows.run("workflow", "run", "typed", *words)
+    assert answer.status == 2
+    assert answer.stderr.startswith(f"cuectl: error: {message}\n")
+    assert flows.json("workflow", "runs") == []
+
+
+def test_a_workflow_has_a_help_of_its_own(flows: Cuectl) -> None:
+    answer = flows.run("workflow", "run", "typed", "--help")
+    assert answer.stdout.startswith("Usage: cuectl workflow run typed --n=VALUE [--ratio=VALUE]")
+    assert "Take values of many types." in answer.stdout
+    assert "whole number [needed]" in answer.stdout
+
+
+def test_a_command_gives_its_exit_status_and_both_outputs(flows: Cuectl) -> None:
+    cmd = "echo out $EXTRA; echo err >&2; exit 3"
+    assert flows.json("workflow", "run", "shell", f"--cmd={cmd}")["result"] == [
+        3,
+        "out 1\n",
+        "err\n",
+    ]
+
+
+def test_a_command_over_its_time_is_ended_with_all_that_it_has_started(flows: Cuectl) -> None:
+    answer = flows.run("-q", "workflow", "run", "shell", "--cmd=sleep 600 & sleep 600",
+                       "--timeout=0.2")  # fmt: skip
+    message = "cuectl: error: bash timed out after 0.2s: sleep 600 & sleep 600\n"
+    assert (answer.status, answer.stderr) == (3, message)
+    assert processes_of(flows.json("workflow", "runs")[0]["id"]) == []
+
+
+def test_messages_are_answered_in_order_and_a_failed_turn_says_so(flows: Cuectl) -> None:
+    talk = ["workflow", "run", "talk", "--texts=one", "--texts=two"]
+    assert flows.json(*talk, "--agent=default")["result"] == [
+        ["agent:default", "ok", "one"],
+        ["agent:default", "ok", "two"],
+    ]
+    failed = flows.json("workflow", "run", "talk", "--texts=x", "--agent=failing")["result"]
+    assert failed == [["agent:failing", "error", "broken\n(exit status 3)"]]
+
+
+def test_a_turn_that_fails_raises_where_its_reply_is_awaited(flows: Cuectl) -> None:
+    answer = flows.run("-q", "workflow", "run", "awaited")
+    assert answer.status == 3
+    assert "broken" in answer.stderr
+
+
+def test_an_unknown_agent_is_an_expected_failure(flows: Cuectl) -> None:
+    answer = flows.run("-q", "workflow", "run", "talk", "--agent=nobody", "--texts=x")
+    known = "default failing marker mender sleeper"
+    message = f"cuectl: error: there is no agent 'nobody'; agents: {known}\n"
+    assert (answer.status, answer.stderr) == (3, message)
+
+
+def test_a_drain_ends_at_its_limit(flows: Cuectl) -> None:
+    result = flows.json("workflow", "run", "late")["result"]
+    assert result == "'H' did not answer within 0.1 s"
+
+
+def test_what_was_sent_and_not_drained_is_awaited_at_the_end(flows: Cuectl) -> None:
+    run = flows.json("workflow", "run", "forgets")
+    ended = [line for line in log_of(flows, run["id"]) if line["type"] == "call.ended"]
+    assert ended[-1]["result"]["value"]["body"] == "never drained"
+    assert [one["state"] for one in flows.json("sessions", "list", "--all")] == ["closed"]
+
+
+def test_branches_run_at_once_and_answer_in_order(flows: Cuectl) -> None:
+    assert flows.json("workflow", "run", "branches")["result"] == ["a", "b", "c"]
+
+
+def test_a_predicate_is_tried_again_with_feedback(flows: Cuectl) -> None:
+    result = flows.json("workflow", "run", "predicate")["result"]
+    assert result == [0, "exit was 1, {odd}"]
+
+
+def test_a_run_over_its_time_ends_with_124(flows: Cuectl) -> None:
+    answer = flows.run("-q", "workflow", "run", "slow")
+    assert (answer.status, answer.stderr) == (
+        124,
+        "cuectl: error: the run took longer than 0.3 s\n",
+    )
+
+
+def test_tasks_of_a_queue_are_answered(flows: Cuectl) -> None:
+    assert flows.json("workflow", "run", "asks_queue")["result"] == ["job 0", "job 1", "job 2"]
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["term", "int"]
+)
+def test_a_signal_leaves_a_true_record_and_no_process(
+    flows: Cuectl, number: int, status: int
+) -> None:
+    process = flows.start("workflow", "run", "stays")
+    until(lambda: (flows.work / "marks").exists())
+    run = flows.json("workflow", "runs")[0]
+    until(lambda: len(processes_of(run["id"])) >= 4)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == status, err
+    assert flows.json("workflow", "show", run["id"])["status"] == "cancelled"
+    assert processes_of(run["id"]) == []
+
+
+def test_a_run_is_cancelled_from_elsewhere(flows: Cuectl) -> None:
+    process = flows.start("workflow", "run", "stays")
+    until(lambda: (flows.work / "marks").exists())
+    run = flows.json("workflow", "runs")[0]["id"]
+    flows.run("workflow", "cancel", run[:20]).gives(stdout=f"cancelled '{run}'\n")
+    process.communicate(timeout=DEADLINE_S)
+    assert flows.json("workflow", "runs")[0]["status"] == "cancelled"
+    assert processes_of(run) == []
+    flows.run("workflow", "cancel", run).fails(6, f"the run '{run}' is over: cancelled")
+
+
+def test_the_next_pass_ends_what_a_killed_run_has_left(flows: Cuectl) -> None:
+    process = flows.start("workflow", "run", "stays")
+    until(lambda: (flows.work / "marks").exists())
+    run = flows.json("workflow", "runs")[0]["id"]
+    until(lambda: len(processes_of(run)) >= 4)
+    process.kill()
+    process.communicate()
+    assert flows.json("workflow", "runs")[0]["lost"] is True
+    answer = flows.run("run-due")
+    assert answer.stderr == f"cuectl: workflow 'stays' ({run}): interrupted: its process was lost\n"
+    assert flows.json("workflow", "runs")[0]["status"] == "interrupted"
+    assert processes_of(run) == []
+    assert {one["state"] for one in flows.json("sessions", "list", "--all")} == {"closed"}
+
+
+def test_a_question_parks_the_run_until_somebody_answers(flows: Cuectl) -> None:
+    asked = flows.run("workflow", "run", "human")
+    assert asked.status == 4
+    assert asked.stdout == ""
+    assert "parked: ship it? (yes, no)\n" in asked.stderr
+    run = flows.json("workflow", "runs")[0]
+    assert run["waits"] == [
+        {"kind": "answer", "question": "ship it?", "options": ["yes", "no"], "step": 1}
+    ]
+    flows.run("run-due")
+    assert flows.json("workflow", "runs")[0]["status"] == "waiting"
+    wrong = flows.run("workflow", "answer", run["id"], "maybe")
+    assert wrong.status == 2
+    assert flows.run("-q", "workflow", "answer", run["id"], "yes").status == 0
+    flows.run("workflow", "answer", run["id"], "no").fails(6, f"the run '{run['id']}' asks nothing")
+    flows.run("run-due")
+    until(lambda: flows.json("workflow", "runs")[0]["status"] == "succeeded")
+    assert flows.json("workflow", "runs")[0]["result"] == "yes: shipped"
+
+
+def test_a_question_can_be_awaited_in_place(flows: Cuectl) -> None:
+    process = flows.start("workflow", "run", "human", "--wait")
+    until(lambda: [run for run in flows.json("workflow", "runs") if run["waits"]])
+    assert flows.run("-q", "workflow", "answer", "last", "no").status == 0
+    out, _ = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, out) == (0, b"no: shipped\n")
+
+
+def test_a_long_sleep_outlives_the_process(flows: Cuectl) -> None:
+    flows.at("2026-11-21T08:00:00Z")
+    assert flows.run("-q", "workflow", "run", "naps", "--seconds=7200").status == 4
+    flows.at("2026-11-21T09:00:00Z").run("run-due")
+    assert flows.json("workflow", "runs")[0]["status"] == "waiting"
+    flows.at("2026-11-21T10:00:01Z").run("run-due")
+    run = until(lambda: [r for r in flows.json("workflow", "runs") if r["status"] == "succeeded"])
+    before, after = run[0]["result"]
+    assert before.startswith("2026-11-21T08:00:0")
+    assert after.startswith("2026-11-21T10:00:0")
+
+
+def test_a_call_that_is_not_what_it_was_names_both(flows: Cuectl) -> None:
+    assert flows.run("-q", "workflow", "run", "human").status == 4
+    assert flows.run("-q", "workflow", "answer", "last", "yes").status == 0
+    path = flows.work / "flows.py"
+    path.write_text(path.read_text().replace('"ship it?", options', '"really?", options'))
+    answer = flows.run("-q", "workflow", "resume", "last")
+    assert answer.status == 1
+    assert 'call 0 was ask_human(question="ship it?"' in answer.stderr
+    assert 'is now ask_human(question="really?"' in answer.stderr
+    path.write_text(path.read_text().replace('"really?", options', '"ship it?", options'))
+    assert flows.run("-q", "workflow", "resume", "last").stdout == "yes: shipped\n"
+
+
+KILLER = """\
+import os, signal, sys
+from cuectl.store import run_history
+count, limit = 0, int(sys.argv.pop(1))
+append = run_history.RunHistory.append
+def counted(self, record, **options):
+    global count
+    append(self, record, **options)
+    count += 1
+    if count == limit:
+        os.kill(os.getpid(), signal.SIGKILL)
+run_history.RunHistory.append = counted
+from cuectl.entry import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+MARKS = [line for i in range(5) for line in (f"command {i}", f"turn {i}")]
+TEN = ["", "0.", *(word for i in range(5) for word in (str(i), f"did turn {i}"))]
+# So many lines has the history of `ten`, the last one that of its end.
+LINES = 35
+
+
+@pytest.mark.parametrize("limit", [2, 5, 8, 9, 10, 11, 12, 20, 27, 33, 34])
+def test_a_killed_run_does_everything_once(flows: Cuectl, limit: int) -> None:
+    killed_and_resumed(flows, limit, "resume")
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("limit", range(1, LINES + 1))
+@pytest.mark.parametrize("by", ["resume", "pass"])
+def test_a_run_that_is_killed_anywhere_does_everything_once(
+    flows: Cuectl, limit: int, by: str
+) -> None:
+    killed_and_resumed(flows, limit, by)
+
+
+def test_a_durable_run_is_gone_on_with_by_the_next_pass(flows: Cuectl) -> None:
+    killed_and_resumed(flows, 14, "pass")
+
+
+def killed_and_resumed(flows: Cuectl, limit: int, by: str) -> None:
+    """Kill a run after a record of its history, go on with it, and count what it did."""
+    flows.files({"killer.py": KILLER})
+    import subprocess
+
+    words = [sys.executable, "killer.py", str(limit), "workflow", "run", "ten"]
+    environment = flows.environment | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, cwd=flows.work, env=environment, check=False, capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    status = flows.json("workflow", "runs")
+    if status and status[0]["status"] == "succeeded":
+        assert limit >= LINES
+    elif not status:
+        return
+    elif by == "resume":
+        assert flows.run("-q", "workflow", "resume", "last").status == 0
+    else:
+        flows.run("run-due")
+    runs = until(lambda: [r for r in flows.json("workflow", "runs") if r["status"] == "succeeded"])
+    assert runs[0]["result"] == TEN
+    assert runs[0]["interrupted"] == 0
+    assert (flows.work / "marks").read_text().splitlines() == MARKS
+
+
+def test_a_broken_module_hides_no_other(flows: Cuectl) -> None:
+    flows.files({"broken.py": "import nothing_of_that_name\n", "twice.py": HELLO})
+    words = ["--module", "broken.py", "--module", "twice.py"]
+    answer = flows.run("-q", "workflow", "run", "hello", *words)
+    assert answer.stdout == "Say hello to world in one short sentence.\n"
+    checked = flows.run("workflow", "check", *words)
+    assert checked.status == 7
+    assert "broken.py:1: ModuleNotFoundError: No module named 'nothing_of_that_name'" in checked.stdout  # fmt: skip  # noqa: E501
+    assert f"workflow 'hello' at {flows.work}/twice.py:3 has the name of the one at {flows.work}/hello.py:3" in checked.stdout  # fmt: skip  # noqa: E501
+
+
+def test_modules_of_the_other_system_load(flows: Cuectl) -> None:
+    text = HELLO.replace("cuectl.workflow", "aegis.workflow").replace("hello(", "greet(")
+    flows.files({"greeting.py": text, ".aegis.py": "from greeting import greet  # noqa\n"})
+    answer = flows.run("-q", "workflow", "run", "greet", "--module", ".aegis.py")
+    assert answer.stdout == "Say hello to world in one short sentence.\n"
+
+
+@pytest.fixture
+def examples(cuectl: Cuectl) -> Path:
+    """The examples, in a directory where they may write."""
+    shutil.copytree(ROOT / "examples", cuectl.work, dirs_exist_ok=True)
+    cuectl.work = cuectl.work / "workflows"
+    assert cuectl.run("apply", "cue.yaml").status == 0
+    return cuectl.work
+
+
+TDD = [
+    "tdd_step",
+    "--plan-step=VS1 inbox",
+    "--test-command=PYTHONPATH=. python3",
+    "--test-path=tests/test_inbox.py",
+]
+
+
+def test_the_tdd_example_needs_the_feedback(examples: Path, cuectl: Cuectl) -> None:
+    answer = cuectl.run("workflow", "run", *TDD)
+    assert answer.stdout == "green: tests/test_inbox.py\n"
+    assert "[tdd_step] green after 2 attempt(s)\n" in answer.stderr
+    assert (examples / "inbox.py").read_text().endswith("return len(messages)\n")
+
+
+def test_the_other_examples_work(examples: Path, cuectl: Cuectl) -> None:
+    assert cuectl.json("workflow", "run", "ask_reviewers", "--files=a.py", "--files=b.py")["result"] == {"a.py": "looks good: a.py", "b.py": "looks good: b.py"}  # fmt: skip  # noqa: E501
+    chores = cuectl.json("workflow", "run", "delegate_chores", '--chores=["wash", "iron"]')
+    assert chores["result"] == ["looks good: wash", "looks good: iron"]
+    assert cuectl.run("-q", "workflow", "run", "release_approval", "--version=1.2").status == 4
+    assert cuectl.run("-q", "workflow", "answer", "last", "yes").status == 0
+    assert cuectl.run("-q", "workflow", "resume", "last").stdout == "released 1.2\n"
+    report = cuectl.run("-q", "workflow", "run", "morning_report", "--command=echo")
+    assert report.stdout == "looks good: --since=yesterday\n"
