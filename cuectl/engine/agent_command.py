@@ -126,7 +126,7 @@ def _filled(word: str, ask: Ask) -> str:
 def _check_argument(prompt: str) -> None:
     if "\0" in prompt:
         raise CuectlError("the prompt contains a NUL character and can't be an argument")
-    if len(prompt.encode("utf-8", "replace")) > LONGEST_ARGUMENT:
+    if len(prompt.encode("utf-8", "surrogateescape")) > LONGEST_ARGUMENT:
         raise CuectlError(
             "the prompt is too long for an argument", hint="give it by 'prompt: stdin' or 'file'"
         )

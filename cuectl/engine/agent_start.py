@@ -45,7 +45,9 @@ def turn_start(
 
         text = followup_text(execution, agent, payload, around.home, now=now, offset_minutes=offset)
     else:
-        text = prompt_text(execution, agent, payload, now=now, offset_minutes=offset)
+        text = prompt_text(
+            execution, agent, payload, now=now, offset_minutes=offset, home=around.home
+        )
     turn = Turn(
         id=execution.id,
         attempt=execution.attempt,

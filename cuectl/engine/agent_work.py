@@ -53,6 +53,7 @@ def prompt_text(
     now: int,
     offset_minutes: int,
     template: str | None = None,
+    home: str | None = None,
 ) -> str:
     """Return the prompt of an execution, its variables filled in.
 
@@ -63,6 +64,7 @@ def prompt_text(
         now: the instant at which it is made.
         offset_minutes: of local time at that instant.
         template: in place of the target's.
+        home: the state directory, where long prompts are.
 
     Raises:
         CuectlError: the file with the prompt can't be read.
@@ -70,7 +72,8 @@ def prompt_text(
     from cuectl.model.event_templates import render
 
     occasion = _occasion(execution, agent, payload, now, offset_minutes)
-    return render(_template(execution.target) if template is None else template, occasion)
+    text = _template(execution.target, home) if template is None else template
+    return render(text, occasion)
 
 
 def named_variables(
@@ -132,9 +135,20 @@ def _occasion(
     )
 
 
-def _template(target: Record) -> str:
+def _kept_prompt(home: str, digest: str) -> str:
+    from cuectl.store import payload_files
+
+    try:
+        return str(payload_files.read(home, digest)["prompt"])
+    except (OSError, ValueError, KeyError) as error:
+        raise CuectlError(f"the prompt can't be read: {error}") from error
+
+
+def _template(target: Record, home: str | None) -> str:
     if target.get("prompt") is not None:
         return str(target["prompt"])
+    if target.get("prompt_ref") and home is not None:
+        return _kept_prompt(home, target["prompt_ref"])
     path = target.get("prompt_file")
     if not path:
         return ""

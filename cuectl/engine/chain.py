@@ -8,7 +8,7 @@ from cuectl.engine.cue_lookup import read_cue
 from cuectl.engine.cues import creation_event, free_name
 from cuectl.engine.definitions_in_force import definitions_now
 from cuectl.engine.known_definitions import knows_task, unknown_sinks
-from cuectl.engine.payloads import keeper
+from cuectl.engine.payloads import keeper, with_placed_prompt
 from cuectl.model.chain import Parent, check_depth, count_child
 from cuectl.model.cue import Cue, CueState, Origin, state_from_record
 from cuectl.model.cue_draft import CueDraft, name_from_work, new_cue
@@ -84,7 +84,8 @@ def chain_cue(
         if cue.trigger["type"] == "manual" and when is None:
             cue = replace(cue, trigger={"type": "at", "at": to_text(now)})
         payload, payload_ref = keeper(runtime.home)(cue.payload)
-        cue = replace(cue, payload=payload, payload_ref=payload_ref)
+        target = with_placed_prompt(cue.target, runtime.home)
+        cue = replace(cue, payload=payload, payload_ref=payload_ref, target=target)
         tx.stage(creation_event(tx, cue, now))
         tx.amend(_chain_views(tx, cue, running, identity, now))
         if when is not None:

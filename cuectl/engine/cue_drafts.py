@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cuectl.engine.cue_lookup import find_cue
 from cuectl.engine.cues import check_name_is_free, creation_event, free_name
 from cuectl.engine.known_definitions import known_definitions, knows_task, unknown_sinks
-from cuectl.engine.payloads import keeper
+from cuectl.engine.payloads import keeper, with_placed_prompt
 from cuectl.model.cue import Cue, CueState, Origin, state_from_record
 from cuectl.model.cue_draft import CueDraft, changed_cue, name_from_work, new_cue
 from cuectl.model.errors import NotFound
@@ -104,7 +104,10 @@ def _cue_of(draft: CueDraft, runtime: Runtime, zone: str, now: int, origin: Orig
 
 def _with_placed_payload(cue: Cue, runtime: Runtime) -> Cue:
     payload, payload_ref = keeper(runtime.home)(cue.payload)
-    return replace(cue, payload=payload, payload_ref=payload_ref) if payload_ref else cue
+    target = with_placed_prompt(cue.target, runtime.home)
+    if payload_ref is None:
+        return cue if target is cue.target else replace(cue, target=target)
+    return replace(cue, payload=payload, payload_ref=payload_ref, target=target)
 
 
 def _state_of(tx: Transaction, cue: Cue) -> CueState:

@@ -8,7 +8,7 @@ from cuectl.engine.cue_changes import stage_pause, stage_resume, stage_update
 from cuectl.engine.cue_lookup import find_cue
 from cuectl.engine.cues import check_name_is_free
 from cuectl.engine.known_definitions import known_definitions
-from cuectl.engine.payloads import keeper
+from cuectl.engine.payloads import keeper, with_placed_prompt
 from cuectl.model.cue_draft import changed_cue
 from cuectl.model.errors import Conflict
 from cuectl.model.values import replace
@@ -50,6 +50,7 @@ def patch_cue(
         if draft.payload:
             payload, ref = keeper(runtime.home)(new.payload)
             new = replace(new, payload=payload, payload_ref=ref)
+        new = replace(new, target=with_placed_prompt(new.target, runtime.home))
         stage_update(tx, old, state, new)
         new, state = find_cue(tx, cue_id)
         if status == "paused":

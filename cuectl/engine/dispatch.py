@@ -74,7 +74,7 @@ def _cause(event: Event) -> str:
 def _with_prompt(target: Record, prompt: str) -> Record:
     if not is_for_agent(target):
         return target
-    kept = {key: value for key, value in target.items() if key != "prompt_file"}
+    kept = {key: value for key, value in target.items() if key not in ("prompt_file", "prompt_ref")}
     return kept | {"prompt": prompt}
 
 

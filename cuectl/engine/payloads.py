@@ -29,6 +29,22 @@ def would_keep(payload: Record) -> Place:
     return _placed(payload, _digest)
 
 
+def with_placed_prompt(target: Record, home: str) -> Record:
+    """Return a target whose prompt stands in a file of its own, if it is a long one.
+
+    Every line about an execution holds its target, so a long prompt would be in the journal
+    many times. To be called as `keeper` says.
+    """
+    prompt = target.get("prompt")
+    if not isinstance(prompt, str) or len(prompt) <= payload_files.LARGEST_IN_LINE // 6:
+        return target
+    data = encode({"prompt": prompt}).encode("ascii")
+    if len(data) <= payload_files.LARGEST_IN_LINE:
+        return target
+    kept = {name: value for name, value in target.items() if name != "prompt"}
+    return kept | {"prompt_ref": payload_files.keep(home, data)}
+
+
 def _placed(payload: Record, put: Callable[[bytes], str]) -> Place:
     data = encode(payload).encode("ascii")
     if len(data) <= payload_files.LARGEST_IN_LINE:

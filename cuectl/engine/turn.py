@@ -16,7 +16,7 @@ from cuectl.model.start import Phase, Start
 from cuectl.model.turn import Ask
 from cuectl.model.values import dataclass, field
 from cuectl.store import paths
-from cuectl.store.prompt_files import write_prompt
+from cuectl.store.prompt_files import prompt_bytes, write_prompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -127,7 +127,7 @@ def process_of(turn: Turn) -> Start:
     agent, cwd = turn.agent, directory_of(turn.agent)
     write_prompt(turn.files.prompt, turn.prompt)
     ask = Ask(
-        prompt=turn.prompt,
+        prompt=prompt_bytes(turn.prompt).decode("utf-8", "surrogateescape"),
         prompt_file=turn.files.prompt,
         cwd=cwd,
         model=turn.model or agent.model,

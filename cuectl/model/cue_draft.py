@@ -197,8 +197,10 @@ def _changed_target(cue: Cue, draft: CueDraft) -> Record:
         draft = replace(draft, webhook={**cue.target, **draft.webhook})
     if cue.target["type"] == "agent" and (draft.agent is None) != (draft.prompt is None):
         # Who is asked, or what, stays as it was.
-        agent, prompt = draft.agent or cue.target["agent"], cue.target.get("prompt", "")
-        draft = replace(draft, agent=agent, prompt=draft.prompt or prompt)
+        if draft.prompt is None:
+            check_name(draft.agent or "", "agent")
+            return _with_surroundings({**cue.target, "agent": draft.agent}, draft)
+        draft = replace(draft, agent=cue.target["agent"])
     said = _said_target(draft) or cue.target
     if said["type"] == cue.target["type"] == "command":
         # A new command line keeps the place and the variables of the old one.

@@ -51,8 +51,15 @@ class Named:
             self._see_record(value)
 
     def _see_record(self, record: object) -> None:
-        if isinstance(record, dict) and isinstance(record.get("payload_ref"), str):
-            self.payloads.add(record["payload_ref"])
+        if isinstance(record, dict):
+            self.payloads.update(references(record))
+
+
+def references(record: Record) -> list[str]:
+    """Return the hashes of the files that a record needs: its payload, and its prompt."""
+    target = record.get("target")
+    prompt = target.get("prompt_ref") if isinstance(target, dict) else None
+    return [one for one in (record.get("payload_ref"), prompt) if isinstance(one, str)]
 
 
 def run_files(home: str) -> Iterator[tuple[str, str]]:
@@ -114,14 +121,13 @@ def missing_payloads(home: str, views: Views) -> list[Finding]:
 
     found = []
     for path, value in sorted(views.items()):
-        if not isinstance(value, dict) or not isinstance(value.get("payload_ref"), str):
-            continue
-        try:
-            payload_files.read(home, value["payload_ref"])
-        except (OSError, ValueError) as error:
-            where = os.path.relpath(paths.payload_file(home, value["payload_ref"]), home)
-            words = f"the payload of '{path}' can't be read: {error}"
-            found.append(Finding(kind="payload", subject=where, message=words))
+        for reference in references(value) if isinstance(value, dict) else ():
+            try:
+                payload_files.read(home, reference)
+            except (OSError, ValueError) as error:
+                where = os.path.relpath(paths.payload_file(home, reference), home)
+                words = f"the payload of '{path}' can't be read: {error}"
+                found.append(Finding(kind="payload", subject=where, message=words))
     return found
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from cuectl.store import files, paths
 
 LARGEST_IN_LINE = 65_536
+# A prompt of 64 MB that is no text is six times as long in JSON.
+MOST_BYTES = 512 << 20
 
 
 def keep(home: str, data: bytes) -> str:
@@ -34,7 +36,7 @@ def read(home: str, digest: str) -> dict[str, Any]:
         OSError, ValueError: it is gone, or is not what the hash says.
     """
     path = paths.payload_file(home, digest)
-    data = files.read_file(path)
+    data = files.read_file(path, MOST_BYTES)
     if data is None:
         raise FileNotFoundError(2, "no such payload", path)
     if hashlib.sha256(data).hexdigest() != digest:

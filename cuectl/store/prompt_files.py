@@ -7,7 +7,7 @@ import os
 
 from cuectl.store import files
 
-MOST_BYTES = 8 << 20
+MOST_BYTES = 64 << 20
 
 
 def read_prompt_file(path: str, root: str | None = None) -> str:
@@ -27,11 +27,20 @@ def read_prompt_file(path: str, root: str | None = None) -> str:
     with open(fd, "rb") as file:
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise OSError(errno.EFBIG, "larger than 8 MB", path)
-    return data.decode("utf-8", "replace")
+        raise OSError(errno.EFBIG, "larger than 64 megabytes", path)
+    # Bytes that are no text come out again as they were.
+    return data.decode("utf-8", "surrogateescape")
 
 
 def write_prompt(path: str, prompt: str) -> None:
     """Write the prompt of one turn where its agent reads it."""
     files.make_directory(os.path.dirname(path))
-    files.replace_file(path, prompt.encode("utf-8", "replace"))
+    files.replace_file(path, prompt_bytes(prompt))
+
+
+def prompt_bytes(prompt: str) -> bytes:
+    """Return the bytes of a prompt: those that its file had, were they text or not."""
+    try:
+        return prompt.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return prompt.encode("utf-8", "replace")

@@ -87,11 +87,41 @@ def test_an_error_text_is_a_failure_whatever_the_exit_status(
 def test_a_prompt_may_be_as_long_as_it_likes_and_hold_anything(
     cuectl: Cuectl, state: StoreState
 ) -> None:
-    bot(cuectl, "wc -c")
-    (cuectl.work / "prompt.txt").write_bytes(b"\x00\xff$(x)`y`" + b"z" * 300_000)
+    bot(cuectl, "cksum")
+    prompt = b"\x00\xff$(x)`y` \xe9" + b"z" * 9_000_000
+    (cuectl.work / "prompt.txt").write_bytes(prompt)
     ask(cuectl, "ask", "@prompt.txt")
     run(cuectl)
-    assert state.one()["result"] == str(1 + 3 + 7 + 300_000)
+    [given] = cuectl.home.glob("runs/*/*.prompt")
+    assert given.read_bytes() == prompt
+    assert state.one()["result"].split()[1] == str(len(prompt))
+    journal = sum(path.stat().st_size for path in cuectl.home.glob("journal/*"))
+    assert journal < 100_000
+
+
+def test_a_long_prompt_stays_when_somebody_else_is_asked(cuectl: Cuectl, state: StoreState) -> None:
+    define(cuectl, "agents: {one: {cmd: [wc, -c]}, two: {cmd: [wc, -c]}}\n")
+    (cuectl.work / "prompt.txt").write_text("z" * 200_000)
+    cuectl.at("2026-11-21T01:00:00Z")
+    words = ("create", "--name", "ask", "--in", "1h", "--agent", "one", "--prompt", "@prompt.txt")
+    assert cuectl.run(*words).status == 0
+    assert cuectl.run("update", "ask", "--agent", "two").status == 0
+    run(cuectl, "2026-11-21T02:00:00Z")
+    assert state.one()["result"] == "200000"
+    assert cuectl.run("get", "ask").status == 0
+    again = cuectl.run("update", "ask", "--prompt", "x", "--in", "1h")
+    assert again.status == 0, again
+
+
+def test_bytes_that_are_no_text_reach_the_agent(cuectl: Cuectl, state: StoreState) -> None:
+    bot(cuectl, "od -An -tx1")
+    (cuectl.work / "prompt.txt").write_bytes(b"\xff{{CUE_TRIGGER_NAME}}\xfe")
+    ask(cuectl, "ask", "@prompt.txt")
+    run(cuectl)
+    assert state.one()["result"].split() == ["ff", "61", "73", "6b", "fe"]
+    assert cuectl.run("get", "ask").status == 0
+    assert cuectl.run("--json", "get", "ask").status == 0
+    assert cuectl.run("export", "out.tar.gz").status == 0
 
 
 def test_an_agent_that_prints_nothing_for_too_long_is_ended(
@@ -204,7 +234,7 @@ def test_what_waits_is_listed_and_sent_away(cuectl: Cuectl, state: StoreState) -
         "max_concurrent": 1,
         "waiting": 3,
         "queue_size": 5,
-        "next": waiting[0]["id"],
+        "next": row["next"],
         "oldest": row["oldest"],
     }
     assert row["oldest"].startswith("2026-11-21T02:0")
@@ -212,7 +242,8 @@ def test_what_waits_is_listed_and_sent_away(cuectl: Cuectl, state: StoreState) -
     assert answer.stdout.splitlines()[1].split()[:8] == "agent bot 1 of 1 3 of 5".split()
     assert cuectl.run("queue", "clear", "bot").status == 8
     cleared = cuectl.json("queue", "clear", "bot", "--yes")
-    assert cleared == {"kind": "agent", "name": "bot", "cleared": [one["id"] for one in waiting]}
+    assert sorted(cleared["cleared"]) == sorted(one["id"] for one in waiting)
+    assert cleared["cleared"][0] == row["next"]
     cuectl.run("queue", "clear", "bot", "--yes").gives(stdout="sent away 0 executions\n")
     (cuectl.user / "go").touch()
     assert running.wait(30) == 0

@@ -60,15 +60,15 @@ def test_what_a_driver_knows_may_be_said_otherwise() -> None:
         (
             "{cmd: [x], output: xml}",
             (
-                "2:25: 'output' in agent 'a' must be text, json, claude, codex, gemini, "
-                "opencode or aider, not 'xml'"
+                "2:25: 'output' in agent 'a' must be text, json, claude, codex, gemini, opencode "
+                "or aider, not 'xml'"
             ),
         ),
         (
             "{cmd: [x], ok_exit: [256]}",
             (
-                "2:27: 'ok_exit' in agent 'a' must be an exit code from 0 to 255, "
-                "or a list of them, not 256"
+                "2:27: 'ok_exit' in agent 'a' must be an exit code from 0 to 255, or a list of "
+                "them, not 256"
             ),
         ),
         (
