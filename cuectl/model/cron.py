@@ -228,7 +228,8 @@ def _split(text: str) -> Fields:
     parts = text.split()
     if len(parts) == 5:
         return _five(parts)
-    problem = f"cron expression '{text}' has {len(parts)} fields instead of 5"
+    count = "1 field" if len(parts) == 1 else f"{len(parts)} fields"
+    problem = f"cron expression '{text}' has {count} instead of 5"
     if len(parts) in (6, 7):
         problem += ": there is none for seconds or years, because work starts on whole minutes"
         parts = parts[1:6]

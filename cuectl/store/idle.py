@@ -40,7 +40,7 @@ def _next_line(home: str) -> list[str] | None:
         return None
     finally:
         os.close(fd)
-    return words if len(words) == 9 and words[0] == "v1" and words[8] == ".\n" else None
+    return words if len(words) == 10 and words[0] == "v2" and words[9] == ".\n" else None
 
 
 def _holds(home: str, words: list[str]) -> bool:
@@ -57,6 +57,8 @@ def _holds(home: str, words: list[str]) -> bool:
         and identity(f"{home}/cue.yaml") == words[5]
         and words[6] == boot_id() != "-"
         and words[7] == zone_identity()
+        # A newer program may have taken the directory over.
+        and identity(f"{home}/FORMAT") == words[8]
     )
 
 
@@ -113,7 +115,8 @@ def write_line(home: str, since: int, until: int, segment: str) -> str | None:
     if young or boot == "-":
         return None
     journal = identity(f"{home}/journal/{segment}")
-    if UNKNOWN in (journal, identity(definitions)):
+    layout = identity(f"{home}/FORMAT")
+    if UNKNOWN in (journal, identity(definitions), layout):
         return None
-    words = ["v1", str(since), str(until), segment, journal, identity(definitions), boot]
-    return " ".join([*words, zone_identity(), ".\n"])
+    words = ["v2", str(since), str(until), segment, journal, identity(definitions), boot]
+    return " ".join([*words, zone_identity(), layout, ".\n"])

@@ -111,6 +111,13 @@ def change_line(cuectl: Cuectl) -> None:
     (cuectl.home / "next").write_text(text[:-3])
 
 
+def change_layout(cuectl: Cuectl) -> None:
+    """Let a newer program take the directory over; what it keeps is not ours to judge."""
+    path = cuectl.home / "FORMAT"
+    later = path.stat().st_mtime_ns + 1_000_000
+    os.utime(path, ns=(later, later))
+
+
 def lose_journal(cuectl: Cuectl) -> None:
     """Make it another file of the same size, as a backup that is put back does."""
     path = cuectl.home / "journal" / "000000000001.jsonl"
@@ -127,6 +134,7 @@ CHANGES: list[Callable[[Cuectl], None]] = [
     change_boot,
     change_heartbeat,
     change_line,
+    change_layout,
     lose_journal,
 ]
 

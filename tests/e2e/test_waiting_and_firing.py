@@ -209,3 +209,12 @@ def test_what_waits_or_is_queued_is_cancelled_at_once(
 
     assert busy.end() == 0
     assert state.ends() == ["succeeded", "cancelled(by hand)", "cancelled(by hand)"]
+
+
+def test_a_limit_without_a_wait_is_refused(cuectl: Cuectl) -> None:
+    """Regression: `fire --timeout` looked like the time limit of the run, and was ignored."""
+    cuectl.run("create", "--name", "job", "--", "true")
+    hint = "the time limit of a run is its cue's: cuectl update NAME --timeout DUR"
+    for words in (("fire", "job"), ("retry", "exec_0123")):
+        cuectl.run(*words, "--timeout", "5s").fails(2, "'--timeout' goes with '--wait'", hint)
+    assert cuectl.json("executions", "list") == []

@@ -32,6 +32,7 @@ def run(
     override = _payload(payload)
     if merge and override is None:
         raise UsageError("'--merge' goes with '--payload'")
+    check_wait(timeout, wait=wait)
     if runtime.existing_store is None:
         raise NotFound(f"no cue named '{name}'", hint="all names: cuectl list")
     now = runtime.now()
@@ -75,6 +76,13 @@ def public(call: Call, execution: Execution) -> dict[str, object]:
     from cuectl.store.reading import open_reader
 
     return public_form(open_reader(call.runtime.existing_store), execution.to_record())
+
+
+def check_wait(timeout: float | None, *, wait: bool) -> None:
+    """Refuse a limit for a wait that nobody asked for."""
+    if timeout is not None and not wait:
+        hint = "the time limit of a run is its cue's: cuectl update NAME --timeout DUR"
+        raise UsageError("'--timeout' goes with '--wait'", hint=hint)
 
 
 def wait_here(call: Call, execution: Execution, timeout: float | None) -> int:

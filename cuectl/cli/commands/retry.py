@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 def run(call: Call, *, execution: str, wait: bool, timeout: float | None) -> int | None:
     """Make a new execution with the target, policy and payload of the old one."""
-    from cuectl.cli.commands.fire import public, wait_here
+    from cuectl.cli.commands.fire import check_wait, public, wait_here
     from cuectl.engine.executions import get_execution
     from cuectl.engine.fire import run_again
 
+    check_wait(timeout, wait=wait)
     runtime = call.runtime
     old = get_execution(runtime, execution)
     now = runtime.now()
