@@ -206,7 +206,7 @@ def _note_failure(done: Execution, to: Settling) -> None:
     """Say on the standard error of the pass what failed: cron mails it."""
     if done.status in (ExecutionStatus.FAILED, ExecutionStatus.TIMED_OUT):
         last = (done.error or "").strip().rpartition("\n")[2]
-        more = f": {last}" if last and last != done.reason else ""
+        more = f": {last}" if last and last not in (done.reason or "") else ""
         why = to.masked(f"{done.reason or done.status.value}{more}")
         to.lines.append(f"failed: '{done.cue_name}' ({done.id}): {why}")
 
