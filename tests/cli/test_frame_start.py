@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.builder import Cuectl
 
-FROM_OUTSIDE = {"click", "croniter", "yaml", "filelock", "tabulate"}
+FROM_OUTSIDE = {"click", "croniter", "yaml", "filelock"}
 
 
 def modules_after(cuectl: Cuectl, *words: str) -> set[str]:
