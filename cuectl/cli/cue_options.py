@@ -77,6 +77,20 @@ WORK_OPTIONS = (
         help="Give an agent the prompt of --prompt; agents: cuectl agents list",
     ),
     Option(name="--prompt", metavar="TEXT", help="What the agent is told: text, or @FILE"),
+    Option(
+        name="--workflow",
+        metavar="NAME",
+        convert=not_empty,
+        complete="workflow",
+        help="Run a workflow; all of them: cuectl workflow list",
+    ),
+    Option(
+        name="--kwarg",
+        metavar="KEY=VALUE",
+        many=True,
+        convert=key_value,
+        help="An argument of the workflow",
+    ),
     Option(name="--payload", metavar="JSON", help="What the work is about: JSON, @FILE or -"),
     Option(
         name="--payload-file",
@@ -304,7 +318,7 @@ def draft_of(values: Values, *, cwd: str | None, cleared: frozenset[str]) -> Cue
     from cuectl.cli.payload_option import read_payload
     from cuectl.model.cue_draft import CueDraft
 
-    is_command = values["argv"] is not None or values["shell"] is not None
+    is_command = any(values[name] is not None for name in ("argv", "shell", "workflow"))
     given = values["cwd"]
     if given is not None:
         cwd = os.path.abspath(given)
@@ -322,6 +336,8 @@ def draft_of(values: Values, *, cwd: str | None, cleared: frozenset[str]) -> Cue
         shell=values["shell"],
         agent=values["agent"],
         prompt=prompt_of(values["prompt"]),
+        workflow=values["workflow"],
+        kwargs=dict(values["kwarg"]) or None,
         webhook=webhook_of(values) if "url" in values else None,
         cwd=cwd if is_command or given is not None else None,
         env=dict(values["env"]) or None,

@@ -131,6 +131,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sessions show": ("sessions.show", WORKFLOWS, "Show one session and what was said in it"),
     "sessions close": ("sessions.close", WORKFLOWS, "Close sessions of agents"),
     # No section: who puts a task into a queue starts it, and so does a pass.
+    "workflow-execution": (
+        "workflow_execution",
+        "",
+        "Run the workflow of the execution in the environment",
+    ),
     "queue-worker": ("queue_worker", "", "Work on the tasks of a queue until there are none"),
     "workflow check": ("workflow.check", WORKFLOWS, "Check the modules with workflows"),
     "config list": (

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from cuectl.model.definitions import AgentDefinition, Handler
     from cuectl.model.execution import Execution, Record
 
+# Its turns and commands have limits of their own, and so may the workflow have.
+WORKFLOW_LIMIT_S = 86_400.0
 LARGE_PAYLOAD_BYTES = 100_000
 _SHELL = "/bin/sh"
 _payload_text = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
@@ -88,7 +90,7 @@ def handler_of(execution: Execution, in_force: InForce) -> Handler | None:
 def can_run(target: Record, payload: Record, in_force: InForce) -> bool:
     """Tell whether this process has what a target needs."""
     match target.get("type"):
-        case "command" | "webhook":
+        case "command" | "webhook" | "workflow":
             return True
         case "task":
             task = task_of(target, payload)
@@ -108,6 +110,8 @@ def limit_s(execution: Execution, in_force: InForce) -> float:
         return handler.timeout_s
     if execution.target.get("type") == "webhook":
         return WEBHOOK_LIMIT_S
+    if execution.target.get("type") == "workflow":
+        return WORKFLOW_LIMIT_S
     agent = agent_of(execution.target, in_force)
     if agent is not None:
         return turn_limit_s(agent, in_force)
@@ -221,6 +225,8 @@ def _argv(
         return argument_list(handler.argv, payload)
     if execution.target.get("type") == "webhook":
         return [*own_command(), "webhook-call"]
+    if execution.target.get("type") == "workflow":
+        return [*own_command(), "workflow-execution"]
     if execution.target.get("type") == "agent":
         if agent_of(execution.target, in_force) is None:
             raise CannotStart(f"no agent '{execution.target.get('agent')}' is defined")

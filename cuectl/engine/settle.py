@@ -69,6 +69,11 @@ def settle(
     place = paths.open_execution(done.id)
     gone = {place: None} if gone is None else gone
     rest: Views = {path: value for path, value in gone.items() if path != place}
+    if done.target.get("type") == "workflow":
+        from cuectl.engine.workflows.executions import stage_parked
+
+        if stage_parked(tx, done, ended, to, gone):
+            return
     if _wants_followup(done, ended):
         from cuectl.engine.followup import stage_followup
 
@@ -83,7 +88,7 @@ def settle(
     failure = failure_kind(done)
     again = _next_start(done, failure, to.now) if failure else None
     if again is not None:
-        _wait_for_retry(tx, next_attempt(done, again, "retry"), to, gone)
+        wait_for_start(tx, next_attempt(done, again, "retry"), to, gone)
         return
     finish(tx, done, to, gone)
 
@@ -140,7 +145,8 @@ def _next_start(done: Execution, failure: str, now: int) -> int | None:
     return retry_at(done.policy, done.attempt, failure, now)
 
 
-def _wait_for_retry(tx: Transaction, waiting: Execution, to: Settling, gone: Views) -> None:
+def wait_for_start(tx: Transaction, waiting: Execution, to: Settling, gone: Views) -> None:
+    """Stage that an execution waits for its next attempt."""
     marker = paths.marker(waiting.due_at or 0, "r", waiting.id)
     # Its new place may be the one that it leaves.
     left: Views = {k: v for k, v in gone.items() if k != paths.waiting_execution(waiting.id)}

@@ -37,6 +37,7 @@ class CueDraft:
         argv, shell: a command, without a shell or for one.
         webhook: what to call: `url`, `method`, `headers`, `allow_private`.
         agent, prompt: who is asked, and what.
+        workflow, kwargs: what is run, and with which arguments.
         cwd: absolute, of a command.
         env: variables of a command.
         policy: fields of `Policy` by name.
@@ -58,6 +59,8 @@ class CueDraft:
     webhook: Record | None = None
     agent: str | None = None
     prompt: str | None = None
+    workflow: str | None = None
+    kwargs: Record | None = None
     cwd: str | None = None
     env: dict[str, str] | None = None
     policy: Record | None = None
@@ -149,7 +152,9 @@ def name_from_work(draft: CueDraft) -> str:
     """Return a name for a cue that was given none: its task, or the program that it runs."""
     named = draft.task or (draft.payload or {}).get("task")
     words = list(draft.argv or ()) or (draft.shell or "").split()
-    words = words or [draft.agent or (draft.webhook or {}).get("url", "").partition("?")[0]]
+    words = words or [
+        draft.agent or draft.workflow or (draft.webhook or {}).get("url", "").partition("?")[0]
+    ]
     text = named if isinstance(named, str) and named else (words[0] if words else "")
     last = text.rstrip("/").rpartition("/")[2]
     plain = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in last)
@@ -190,7 +195,7 @@ def _new_target(draft: CueDraft) -> Record:
 
 def _changed_target(cue: Cue, draft: CueDraft) -> Record:
     said_kinds = (draft.task, draft.argv, draft.shell, draft.webhook, draft.agent, draft.prompt)
-    if all(said is None for said in said_kinds):
+    if all(said is None for said in (*said_kinds, draft.workflow, draft.kwargs)):
         return _with_surroundings(_task_of_payload(cue, draft), draft)
     if draft.webhook is not None and cue.target["type"] == "webhook":
         # What is not said of the call stays as it was.
@@ -201,10 +206,16 @@ def _changed_target(cue: Cue, draft: CueDraft) -> Record:
             check_name(draft.agent or "", "agent")
             return _with_surroundings({**cue.target, "agent": draft.agent}, draft)
         draft = replace(draft, agent=cue.target["agent"])
+    if cue.target["type"] == "workflow" and (draft.workflow is None) != (draft.kwargs is None):
+        # Which workflow, or with what, stays as it was.
+        name, kwargs = draft.workflow or cue.target["workflow"], cue.target.get("kwargs")
+        draft = replace(draft, workflow=name, kwargs=draft.kwargs or kwargs)
     said = _said_target(draft) or cue.target
     if said["type"] == cue.target["type"] == "command":
         # A new command line keeps the place and the variables of the old one.
         said = {key: cue.target[key] for key in ("cwd", "env") if key in cue.target} | said
+    elif said["type"] == cue.target["type"] == "workflow" and "cwd" in cue.target:
+        said = {"cwd": cue.target["cwd"]} | said
     return _with_surroundings(said, draft)
 
 
@@ -221,13 +232,15 @@ def _task_of_payload(cue: Cue, draft: CueDraft) -> Record:
 def _said_target(draft: CueDraft) -> Record | None:
     """Return the target that a draft names, without its surroundings; None when it names none."""
     task = _task(draft)
-    said = (task, draft.argv, draft.shell, draft.webhook, draft.agent)
+    said = (task, draft.argv, draft.shell, draft.webhook, draft.agent, draft.workflow)
     if sum(kind is not None for kind in said) > 1:
         raise UsageError(
-            "a cue runs one thing: a task, a command, a shell line, an agent or a webhook"
+            "a cue runs one thing: a task, a command, a shell line, an agent, a workflow, a webhook"
         )
     if draft.agent is not None or draft.prompt is not None:
         return _turn(draft)
+    if draft.workflow is not None or draft.kwargs is not None:
+        return _workflow(draft)
     if draft.webhook is not None:
         from cuectl.model.webhook import check_webhook
 
@@ -255,9 +268,16 @@ def _turn(draft: CueDraft) -> Record:
     return {"type": "agent", "agent": draft.agent, "prompt": draft.prompt}
 
 
+def _workflow(draft: CueDraft) -> Record:
+    if draft.workflow is None:
+        raise UsageError("an argument needs a workflow", hint="name it: --workflow NAME")
+    check_name(draft.workflow, "workflow")
+    return {"type": "workflow", "workflow": draft.workflow, "kwargs": draft.kwargs or {}}
+
+
 def _task(draft: CueDraft) -> str | None:
     named = (draft.payload or {}).get("task")
-    others = (draft.argv, draft.shell, draft.webhook, draft.agent)
+    others = (draft.argv, draft.shell, draft.webhook, draft.agent, draft.workflow)
     is_command = any(one is not None for one in others)
     if named is None or (draft.task is None and is_command):
         task = draft.task
@@ -293,7 +313,9 @@ def _check_text(text: str, what: str) -> None:
 
 
 def _with_surroundings(target: Record, draft: CueDraft) -> Record:
-    if target["type"] != "command":
+    if target["type"] == "workflow" and draft.env:
+        raise UsageError("a workflow takes no variables, but arguments", hint="--kwarg KEY=VALUE")
+    if target["type"] not in ("command", "workflow"):
         _refuse_surroundings(draft)
         return target
     changed = dict(target)

@@ -45,7 +45,7 @@ def read_work(fields: Fields, kind: str, payload: Record, directory: str) -> Rec
             return {"type": "task", "task": _task(fields, payload)}
         case "workflow":
             record = {"type": "workflow", "workflow": fields.text("workflow")}
-            return record | {"kwargs": fields.record("kwargs")}
+            return record | {"kwargs": fields.record("kwargs"), "cwd": directory}
         case "url":
             return {"type": "webhook", "url": read_url(fields, "url")}
         case "shell":

@@ -96,7 +96,7 @@ CASES: dict[str, Case] = {
 }
 
 # Passes start these by themselves and read what they say; nobody calls them for an answer.
-MACHINERY = {"pass-api", "queue-worker", "webhook-call"}
+MACHINERY = {"pass-api", "queue-worker", "webhook-call", "workflow-execution"}
 # The editor has the terminal, where no JSON could be told from it; `update` is for scripts.
 WITHOUT_JSON = {*MACHINERY, "edit"}
 # First words of commands that are not held against this table yet.

@@ -523,3 +523,93 @@ def test_the_other_examples_work(examples: Path, cuectl: Cuectl) -> None:
     assert cuectl.run("-q", "workflow", "resume", "last").stdout == "released 1.2\n"
     report = cuectl.run("-q", "workflow", "run", "morning_report", "--command=echo")
     assert report.stdout == "looks good: --since=yesterday\n"
+
+
+def executions(flows: Cuectl) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = flows.json("executions", "list")
+    return found
+
+
+def test_a_workflow_is_the_work_of_a_cue(flows: Cuectl) -> None:
+    flows.at("2026-11-21T08:00:00Z")
+    words = ["--workflow", "typed", "--kwarg", "n=3", "--kwarg", "deep=yes"]
+    flows.run("create", "--name", "nightly", "--cron", "0 9 * * *", *words)
+    flows.at("2026-11-21T09:00:01Z").run("run-due")
+    done = executions(flows)[0]
+    assert (done["status"], done["outcome_state"]) == ("succeeded", "reported_success")
+    run = flows.json("workflow", "runs")[0]
+    assert done["metadata"] == {"run_id": run["id"]}
+    assert run["result"] == {"n": 3, "ratio": 0.5, "deep": True, "name": "5", "files": []}
+    assert run["execution_id"] == done["id"]
+
+
+def test_a_workflow_of_a_cue_fails_with_its_message(flows: Cuectl) -> None:
+    flows.run("create", "--name", "off", "--workflow", "expected")
+    assert flows.run("fire", "off", "--wait").status == 3
+    done = executions(flows)[0]
+    assert (done["status"], done["exit_code"]) == ("failed", 3)
+    shown = flows.json("executions", "get", done["id"])
+    assert shown["error"] == "the plan is off"
+    flows.run("create", "--name", "gone", "--workflow", "nowhere")
+    assert flows.run("fire", "gone", "--wait").status == 3
+
+
+def test_a_cue_whose_workflow_asks_waits_for_the_answer(flows: Cuectl) -> None:
+    flows.at("2026-11-21T08:00:00Z")
+    flows.run("create", "--name", "release", "--workflow", "human")
+    flows.run("fire", "release")
+    flows.run("run-due")
+    waiting = executions(flows)[0]
+    assert (waiting["status"], waiting["reason"]) == ("waiting", "parked")
+    flows.at("2026-11-21T11:00:00Z").run("run-due")
+    assert executions(flows)[0]["status"] == "waiting"
+    assert flows.run("-q", "workflow", "answer", "last", "yes").status == 0
+    flows.run("run-due")
+    done = executions(flows)[0]
+    assert (done["status"], done["attempt"]) == ("succeeded", 2)
+    assert flows.json("workflow", "runs")[0]["result"] == "yes: shipped"
+
+
+def test_a_durable_workflow_of_a_cue_goes_on_after_a_kill(flows: Cuectl) -> None:
+    flows.files({"slow.py": SLOW, "more.yaml": "workflows: [slow.py]\n"})
+    assert flows.run("apply", "more.yaml").status == 0
+    flows.run("create", "--name", "twice", "--workflow", "waits_for_file")
+    flows.run("fire", "twice")
+    process = flows.start("run-due")
+    until(lambda: (flows.work / "marks").exists())
+    run = until(lambda: flows.json("workflow", "runs"))[0]
+    with open(f"{flows.home}/workflows/live.{run['id']}.json", encoding="utf-8") as file:
+        pid = int(json.load(file)["pass_id"].split("-")[1])
+    os.kill(pid, signal.SIGKILL)
+    (flows.work / "go").touch()
+    process.communicate(timeout=DEADLINE_S)
+    flows.run("run-due")
+    done = until(lambda: [one for one in executions(flows) if one["status"] == "succeeded"])[0]
+    assert done["attempt"] == 2
+    assert (flows.work / "marks").read_text() == "one\ntwo\n"
+
+
+SLOW = """\
+from cuectl.workflow import workflow
+
+@workflow(durable=True)
+async def waits_for_file(engine):
+    await engine.bash("echo one >> marks; while ! test -f go; do sleep 0.05; done")
+    await engine.bash("echo two >> marks")
+"""
+
+
+def test_a_subscription_starts_a_workflow_with_what_the_event_says(flows: Cuectl) -> None:
+    text = (
+        "subscriptions:\n"
+        "  - {name: greet, event: guest.came, workflow: hello, "
+        "kwargs: {who: '{{ payload.guest }} by {{CUE_EVENT_TYPE}}'}}\n"
+    )
+    flows.files({"subs.yaml": text})
+    assert flows.run("apply", "subs.yaml").status == 0, flows.run("apply", "subs.yaml")
+    assert flows.run("emit", "guest.came", "--payload", '{"guest": "Ada"}').status == 0
+    flows.run("run-due")
+    assert (
+        flows.json("workflow", "runs")[0]["result"]
+        == "Say hello to Ada by guest.came in one short sentence."
+    )

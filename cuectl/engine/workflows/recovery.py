@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cuectl.engine.own_process import start_detached
+from cuectl.engine.workflows.executions import RESUMES_MOST
 from cuectl.engine.workflows.runs import is_alive, read_run, run_ids
 from cuectl.model.workflow_run import RunStatus
 
@@ -27,15 +28,16 @@ def look_after(runtime: Runtime, in_force: InForce, tell: Callable[[str], None])
         ids = run_ids(runtime.store, live_only=True)
         runs = [run for each in ids if (run := read_run(runtime.store, each)) is not None]
     for run in runs:
-        # A run that is an execution's work is gone on with by that.
-        if run.execution is None and not is_alive(runtime.home, run):
+        if not is_alive(runtime.home, run):
             _look_after(runtime, run, tell)
     _look_at_queues(runtime, in_force)
 
 
 def _look_after(runtime: Runtime, run: WorkflowRun, tell: Callable[[str], None]) -> None:
-    if run.status is RunStatus.RUNNING:
-        if run.cancel is None and run.durable:
+    if run.execution is not None:
+        _look_after_execution(runtime, run)
+    elif run.status is RunStatus.RUNNING:
+        if run.cancel is None and run.durable and run.resumes < RESUMES_MOST:
             _go_on(runtime, run)
             return
         from cuectl.engine.workflows.ending import end_lost
@@ -46,6 +48,19 @@ def _look_after(runtime: Runtime, run: WorkflowRun, tell: Callable[[str], None])
         tell(f"workflow '{run.workflow}' ({run.id}): {status.value}: {why}")
     elif is_ready(run, runtime.now()):
         _go_on(runtime, run)
+
+
+def _look_after_execution(runtime: Runtime, run: WorkflowRun) -> None:
+    """End a run that nothing goes on with: the execution that it was the work of is over."""
+    from cuectl.engine.workflows.ending import end_lost
+    from cuectl.engine.workflows.executions import is_over
+
+    with runtime.store.locked():
+        over = is_over(runtime.store, run.execution or "")
+    if over:
+        lost = run.status is RunStatus.RUNNING and run.cancel is None
+        status = RunStatus.INTERRUPTED if lost else RunStatus.CANCELLED
+        end_lost(runtime, run, status, "its execution is over")
 
 
 def is_ready(run: WorkflowRun, now: int) -> bool:

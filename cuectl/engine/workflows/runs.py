@@ -148,6 +148,10 @@ def answer_run(runtime: Runtime, text: str, answer: str, step: int | None) -> Wo
         answers = {**run.answers, str(asked[0]["step"]): answer}
         after = replace(run, answers=answers)
         stage_run(tx, "answered", after)
+        if after.execution is not None:
+            from cuectl.engine.workflows.executions import wake
+
+            wake(tx, after.execution, tx.now)
     return after
 
 

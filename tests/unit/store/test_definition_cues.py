@@ -100,9 +100,12 @@ cues:
         ("agent: b, prompt: Do.", {"type": "agent", "agent": "b", "prompt": "Do."}),
         (
             "workflow: tdd, kwargs: {n: 1}",
-            {"type": "workflow", "workflow": "tdd", "kwargs": {"n": 1}},
+            {"type": "workflow", "workflow": "tdd", "kwargs": {"n": 1}, "cwd": "/srv/shop"},
         ),
-        ("workflow: tdd", {"type": "workflow", "workflow": "tdd", "kwargs": {}}),
+        (
+            "workflow: tdd",
+            {"type": "workflow", "workflow": "tdd", "kwargs": {}, "cwd": "/srv/shop"},
+        ),
         ("url: 'https://x.example/y'", {"type": "webhook", "url": "https://x.example/y"}),
     ],
 )

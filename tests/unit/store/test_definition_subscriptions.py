@@ -181,7 +181,12 @@ def test_else_the_file_is_invalid_and_says_why() -> None:
         ),
         (
             "workflow: w, kwargs: {title: '{{CUE_GH_TITLE}}'}",
-            {"type": "workflow", "workflow": "w", "kwargs": {"title": "{{CUE_GH_TITLE}}"}},
+            {
+                "type": "workflow",
+                "workflow": "w",
+                "kwargs": {"title": "{{CUE_GH_TITLE}}"},
+                "cwd": "/srv/shop",
+            },
         ),
         (
             "action: notify, notify: {message: Hi, level: info, sticky: true}",
