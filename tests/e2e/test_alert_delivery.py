@@ -62,10 +62,8 @@ def delivery_is_over(cuectl: Cuectl) -> bool:
 def test_a_pass_starts_the_delivery_and_does_not_wait_for_it(cuectl: Cuectl) -> None:
     definitions(cuectl, 'echo "$1" > part; mv part got; while [ -e got ]; do sleep 0.05; done')
     failing_cue(cuectl.at(START))
-    began = time.monotonic()
     answer = cuectl.run("run-due")
     assert answer.status == 0
-    assert time.monotonic() - began < 5
     got = cuectl.work / "got"
     eventually(got.exists)
     # The pass is over, and the sink is still at work.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from typing import TYPE_CHECKING
 
@@ -152,13 +153,19 @@ def test_a_backlog_does_not_run_beside_an_earlier_run(
     assert started == sorted(started)
 
 
+def time_of_children_s() -> float:
+    """Return what ended children have used: on a loaded machine a clock says nothing."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_a_year_of_downtime_is_one_record(cuectl: Cuectl, state: StoreState) -> None:
     cuectl.at("2025-10-01T00:00:30Z")
     cuectl.run("create", "--name", "job", "--cron", "* * * * *", "--", "true")
-    began = time.monotonic()
+    used_s = time_of_children_s()
     cuectl.at("2026-11-05T00:00:30Z").run("run-due")
 
-    assert time.monotonic() - began < 5
+    assert time_of_children_s() - used_s < 5
     assert [one["status"] for one in state.executions()] == ["skipped", "succeeded"]
     assert occurrences(state) == 400 * 24 * 60
     assert state.alerts() == []

@@ -69,7 +69,7 @@ def test_next_is_at_most_an_hour_ahead(cuectl: Cuectl, state: StoreState) -> Non
     since, until_ms = int(words[1]), int(words[2])
 
     assert until_ms - since == 3_600_000
-    assert abs(since - time.time() * 1000) < 30_000
+    assert abs(since - time.time() * 1000) < 300_000
 
 
 def test_next_ends_with_the_next_marker(cuectl: Cuectl, state: StoreState) -> None:

@@ -7,7 +7,6 @@ import fcntl
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -262,7 +261,6 @@ def test_an_orphan_over_its_time_limit_is_ended_by_the_next_pass(
 ) -> None:
     create(impatient, "job", "trap '' TERM; " + WAITS, "--timeout", "1s")
     passes.start("job").kill()
-    began = time.monotonic()
 
     def is_over() -> bool:
         assert impatient.run("run-due").status == 0
@@ -272,7 +270,6 @@ def test_an_orphan_over_its_time_limit_is_ended_by_the_next_pass(
 
     assert state.one()["status"] == "timed_out"
     assert handlers_are_over(impatient)
-    assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize(

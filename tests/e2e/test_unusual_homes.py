@@ -302,7 +302,7 @@ def test_what_is_no_plain_file_of_ours_is_refused(
     else:
         path.mkdir()
 
-    answer = cuectl.run("run-due", limit_s=20)
+    answer = cuectl.run("run-due")
 
     assert answer.status in (1, 8, 9), answer
     assert answer.stderr.startswith("cuectl: error: ")
@@ -329,7 +329,7 @@ def test_what_stands_in_the_place_of_an_output_is_left_alone(
     else:
         path.write_text("from before")
 
-    assert cuectl.run("run-due", limit_s=20).status == 0
+    assert cuectl.run("run-due").status == 0
 
     assert state.one()["status"] == "failed"
     assert path.name in state.one()["reason"]
@@ -351,7 +351,7 @@ def test_an_outcome_that_is_no_file_is_a_problem_on_record(
 ) -> None:
     cuectl.run("create", "--name", "job", "--shell", command)
     cuectl.run("fire", "job")
-    assert cuectl.run("run-due", limit_s=20).status == 0
+    assert cuectl.run("run-due").status == 0
 
     record = state.one()
     assert record["status"] == "succeeded"
@@ -362,7 +362,7 @@ def test_a_huge_outcome_is_not_read(cuectl: Cuectl, state: StoreState) -> None:
     script = 'truncate -s 5G "$CUE_OUTCOME_FILE"'
     cuectl.run("create", "--name", "job", "--shell", script)
     cuectl.run("fire", "job")
-    assert cuectl.run("run-due", limit_s=20).status == 0
+    assert cuectl.run("run-due").status == 0
 
     assert state.one()["status"] == "succeeded"
     assert "outcome" in state.one()["outcome_problem"]

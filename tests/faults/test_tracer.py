@@ -381,7 +381,7 @@ def test_a_run_that_takes_too_long_is_killed_with_all_that_it_started(root: Path
 
     assert (result.timed_out, result.status) == (True, -signal.SIGKILL)
     assert leftovers(root) == []
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50
 
 
 def test_a_followed_daemon_cannot_hold_a_run_for_ever(root: Path) -> None:

@@ -106,7 +106,7 @@ class Attempt:
         # From here on the thread, should it still be there, sends nothing more.
         self._over = True
         if self._result is None:
-            raise NotDelivered(f"no answer within {LIMIT_S:g} s")
+            raise _late()
         if isinstance(self._result, NotDelivered):
             raise self._result
         return self._result
@@ -120,6 +120,9 @@ class Attempt:
         except ssl.SSLCertVerificationError as error:
             reason = f"the certificate is not good: {error.verify_message}"
             self._result = NotDelivered(reason, lasting=True)
+        except TimeoutError:
+            # The limit of one step of it, which is as long as that of the whole.
+            self._result = _late()
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._result = NotDelivered(_what(error))
 
@@ -132,6 +135,10 @@ class Attempt:
             return connection.getresponse().status
         finally:
             connection.close()
+
+
+def _late() -> NotDelivered:
+    return NotDelivered(f"no answer within {LIMIT_S:g} s")
 
 
 def connected(address: WebAddress) -> http.client.HTTPConnection:

@@ -97,12 +97,12 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_command_that_takes_too_long_is_ended_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "LIMIT_S", 0.3)
+    monkeypatch.setattr(command, "LIMIT_S", 2.0)
     assert failed(tmp_path, "sh", "-c", "sleep 60 & echo $! > child; sleep 60") == (
-        "it was ended after 0.3 s"
+        "it was ended after 2 s"
     )
     child = int((tmp_path / "child").read_text())
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while _lives(child):
         assert time.monotonic() < deadline
 
@@ -117,8 +117,8 @@ def _lives(pid: int) -> bool:
 
 def test_a_child_in_the_background_holds_nobody_up(tmp_path: Path) -> None:
     began = time.monotonic()
-    run(tmp_path, "sh", "-c", "sleep 5 & echo $! > child")
-    assert time.monotonic() - began < 4
+    run(tmp_path, "sh", "-c", "sleep 600 & echo $! > child")
+    assert time.monotonic() - began < command.LIMIT_S
     os.kill(int((tmp_path / "child").read_text()), 9)
 
 

@@ -64,13 +64,15 @@ class Bench:
         self.supervisor.add(execution, self.executor.spawn(start))
         return identity
 
-    def collect(self, count: int = 1, limit_s: float = 20.0) -> list[Running]:
+    def collect(
+        self, count: int = 1, *, limit_s: float = 60.0, look_every_s: float = 1.0
+    ) -> list[Running]:
         """Wait until so many have ended, as a pass does."""
         over: list[Running] = []
         deadline = time.monotonic() + limit_s
         while len(over) < count:
             assert time.monotonic() < deadline
-            self.supervisor.wait(1.0)
+            self.supervisor.wait(look_every_s)
             over += self.supervisor.collect()
         return over
 
@@ -88,13 +90,15 @@ def bench(home: Path) -> Iterator[Bench]:
     os.chdir(here)
 
 
-def test_an_end_is_seen_at_once(bench: Bench) -> None:
+def test_an_end_is_seen_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of a child wakes whoever waits, however long that wants to wait."""
+    monkeypatch.setattr(supervise, "_LOOK_AT_OUTPUT_S", 600.0)
     began = time.monotonic()
     bench.start("exit 5")
-    (one,) = bench.collect()
+    (one,) = bench.collect(look_every_s=600.0)
     ended = ended_of(one, NOW + 1)
 
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 60
     assert (ended.exit_code, ended.signal, ended.cause) == (5, None, None)
     assert (ended.started_at, ended.ended_at) == (NOW, NOW + 1)
     assert ended.duration_s is not None
@@ -127,17 +131,16 @@ def test_who_ignores_the_signal_is_killed_after_its_grace(
     (one,) = bench.collect()
 
     assert ended_of(one, NOW).signal == signal.SIGKILL
-    assert 0.4 <= time.monotonic() - began < 5
+    assert time.monotonic() - began >= 0.4
 
 
-def test_who_goes_in_time_is_not_waited_for(bench: Bench) -> None:
-    bench.start("trap 'exit 3' TERM; sleep 600 & wait", timeout_s=0.1)
-    began = time.monotonic()
+def test_who_goes_in_time_is_not_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervise, "GRACE_S", 600.0)
+    bench.start("trap 'exit 3' TERM; sleep 600 & wait", timeout_s=1.0)
     (one,) = bench.collect()
 
     assert ended_of(one, NOW).exit_code == 3
     assert ended_of(one, NOW).cause is Cause.TIMEOUT
-    assert time.monotonic() - began < supervise.GRACE_S / 2
 
 
 def test_one_of_several_can_be_ended(bench: Bench) -> None:
@@ -198,9 +201,9 @@ def test_waiting_costs_nothing_while_nothing_happens(bench: Bench) -> None:
 def test_waiting_ends_with_a_signal(bench: Bench) -> None:
     began = time.monotonic()
     os.kill(os.getpid(), signal.SIGTERM)
-    bench.supervisor.wait(30.0)
+    bench.supervisor.wait(60.0)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert bench.supervisor.stopped_by == signal.SIGTERM
 
 
@@ -208,10 +211,10 @@ def test_waiting_ends_when_the_time_of_the_pass_is_over(bench: Bench) -> None:
     bench.start("sleep 600")
     bench.supervisor.end_at_s = time.monotonic() + 0.2
     began = time.monotonic()
-    bench.supervisor.wait(30.0)
+    bench.supervisor.wait(60.0)
     bench.supervisor.collect()
 
-    assert 0.15 <= time.monotonic() - began < 5
+    assert 0.15 <= time.monotonic() - began < 30
     assert bench.supervisor.stopped_by == signal.SIGALRM
 
 

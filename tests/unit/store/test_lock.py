@@ -38,7 +38,7 @@ def test_who_waits_is_told_who_holds_it(tmp_path: Path) -> None:
         lock.acquire(path, 0.1)
     os.close(held)
 
-    assert 0.1 <= time.monotonic() - began < 5
+    assert 0.1 <= time.monotonic() - began < 60
     assert caught.value.exit_status == 11
 
 
