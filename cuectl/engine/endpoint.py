@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from functools import lru_cache
 
 from cuectl.engine.run_tokens import make_token
 
@@ -142,6 +143,7 @@ class Endpoint:
         self._listener = self._lifeline = None
 
 
+@lru_cache(maxsize=8)
 def _without_proxy(value: str | None) -> str:
     """Return the hosts that are reached without a proxy, this machine among them."""
     known = [one.strip() for one in (value or "").split(",") if one.strip()]

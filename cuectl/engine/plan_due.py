@@ -17,7 +17,7 @@ from cuectl.engine.cancel import request_cancel
 from cuectl.engine.cue_alerts import alert
 from cuectl.engine.settle import claimed_by, finish, is_at_work, promote_queued, read_cue
 from cuectl.model.agent_queue import QUEUE_FULL
-from cuectl.model.cue import Cue, CueState, CueStatus
+from cuectl.model.cue import Cue, CueState, CueStatus, state_from_record
 from cuectl.model.execution import Execution, Record, execution_from_record
 from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.plan import Drop, Queue, Start, decide, streak_alerts
@@ -108,11 +108,13 @@ def _plan_cue(tx: Transaction, marker: Marker, plan: Planning, to: Settling) -> 
     before = tx.count
     for decision in decisions:
         state = _carry_out(tx, cue, state, decision, plan, to)
-    views[paths.state(cue.id)] = _closed_if_over(cue, state).to_record()
+    state = _closed_if_over(cue, state)
+    views[paths.state(cue.id)] = state.to_record()
     if tx.count > before:
         tx.amend(views)
     else:
         tx.stage(Event(type="cue.planned", ids={"cue": cue.id}, set=views))
+    tx.know(paths.state(cue.id), state_from_record, state)
 
 
 def _fires_in(record: Record) -> list[int]:
@@ -166,6 +168,7 @@ def _start(
         cue, decision.nominal, pass_id=plan.pass_id, boot=plan.boot, worker=plan.worker
     )
     tx.stage(claim.open_event("claimed", claimed))
+    tx.know(paths.open_execution(claimed.id), execution_from_record, claimed)
     to.claimed.append(claimed)
     state = clear_alerts(state, "overlap", "missed")
     return replace(state, running=(*state.running, claimed.id))

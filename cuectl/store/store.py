@@ -176,6 +176,7 @@ class Store:
         self.journal = Journal(self.home)
         self.overlay, self.behind = {}, ()
         self._seen.clear()
+        self._decoded.clear()
         self._started, self._applied_seq = False, -1
 
     # --- reading --------------------------------------------------------------------------
@@ -208,11 +209,17 @@ class Store:
         if known is not None and known[0] is record and known[1] is decode:
             value: Decoded = known[2]
             return value
+        value = decode(record)
+        self.know(path, record, decode, value)
+        return value
+
+    def know(
+        self, path: str, record: Record, decode: Callable[[Record], Decoded], value: Decoded
+    ) -> None:
+        """Remember what `decode` makes of a record."""
         if len(self._decoded) >= _SEEN_MOST:
             self._decoded.clear()
-        value = decode(record)
         self._decoded[path] = (record, decode, value)
-        return value
 
     def forget_seen(self, path: str) -> None:
         """Read a view from its file the next time: it was mended."""
@@ -303,6 +310,12 @@ class Transaction:
             return decode(healed) if healed is not None else None
         except (KeyError, TypeError, ValueError, AttributeError):
             return None
+
+    def know(self, path: str, decode: Callable[[Record], Decoded], value: Decoded) -> None:
+        """Say what a view that was just staged was made of, which `decoded` then returns."""
+        record = self._staged[path]
+        if isinstance(record, dict):
+            self.store.know(path, record, decode, value)
 
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder as they were before this change."""
