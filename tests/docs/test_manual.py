@@ -41,6 +41,7 @@ ORDER = [
     *("FILES", "NOTES", "EXAMPLES", "SEE ALSO"),
 ]
 GROFF = shutil.which("groff")
+MANDOC = shutil.which("mandoc")
 
 
 @cache
@@ -85,6 +86,17 @@ def test_groff_has_nothing_to_warn_about(name: str) -> None:
 
     assert done.stderr == b""
     assert len(done.stdout) > 200
+
+
+@pytest.mark.skipif(MANDOC is None, reason="mandoc is not installed")
+def test_mandoc_has_nothing_to_warn_about() -> None:
+    pages = [str(ROOT / "man" / page.path) for page in PAGES.values()]
+    done = subprocess.run(
+        ["mandoc", "-Tlint", "-Wwarning", *pages], capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout + done.stderr == ""
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -28,8 +28,12 @@ def as_roff(page: Page) -> str:
     lines = ['.\\" Generated from the declarations and sources in cuectl/cli; do not edit.', title]
     # Left-aligned and without hyphenation: commands and paths must be copied as they are.
     lines += [".nh", ".ad l"]
+    after_heading = False
     for block in page.blocks:
-        lines += _block(block)
+        found = _block(block)
+        # A heading begins a paragraph by itself.
+        lines += found[1:] if after_heading and found[0] == ".PP" else found
+        after_heading = isinstance(block, Heading)
     return "\n".join(lines) + "\n"
 
 

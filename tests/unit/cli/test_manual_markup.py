@@ -73,13 +73,13 @@ def test_roff_takes_nothing_for_a_request() -> None:
 
     assert body == (
         '.SH "NAME"\n'
-        ".PP\nFirst line second line with \\fBcode\\-x\\fR.\n"
+        "First line second line with \\fBcode\\-x\\fR.\n"
         '.IP "\\(bu" 3\nan item of two lines\n'
         '.IP "\\(bu" 3\nanother\n'
         ".TP\n\\fB\\-\\-term\\fR X\nwhat it is at length\n.IP\nand more\n"
         ".TP\nsecond\ntext\n"
         '.SS "Sub"\n'
-        ".PP\n.RS 4\n.nf\n$ cuectl list\n  .dot \\(aqquote\\(aq \\en\n.fi\n.RE\n"
+        ".RS 4\n.nf\n$ cuectl list\n  .dot \\(aqquote\\(aq \\en\n.fi\n.RE\n"
     )
     assert as_roff(page(".x\n")).endswith(".PP\n\\&.x\n")
     assert as_roff(page("`.x` é y\n")).endswith("\\fB.x\\fR \\[u00E9] y\n")
