@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from cuectl.engine.pass_options import PassOptions, PassResult
     from cuectl.engine.runtime import Runtime
+    from cuectl.engine.source_round import Coming
     from cuectl.store.passes import PassFile
     from cuectl.store.store import Store
 
@@ -30,7 +31,7 @@ def finish(
     options: PassOptions,
     result: PassResult,
     tell: Callable[[str], None],
-    leave_polls: Callable[[Store], int | None],
+    leave_polls: Callable[[Store], Coming],
     longest: int = HOUR,
 ) -> None:
     """Leave the store tidy: flush, rotate, heartbeat, `next`; then a checkpoint if one is due.
@@ -47,9 +48,9 @@ def finish(
         remove_dead_passes(store)
         _remove_own(store, file)
         leave_heartbeat(store.home, now)
-        polled_at = leave_polls(store)
+        coming = leave_polls(store)
         everything = not (options.only or options.executions)
-        write_next(store, now, polled_at, longest, everything=everything)
+        write_next(store, now, coming, longest, everything=everything)
     drop_stale(store.home, list(alerts.stale))
     for alert in alerts.printed:
         tell(stderr_line(alert))
@@ -91,7 +92,7 @@ def leave_heartbeat(home: str, now: int) -> None:
 
 
 def write_next(
-    store: Store, now: int, polled_at: int | None, longest: int = HOUR, *, everything: bool
+    store: Store, now: int, coming: Coming, longest: int = HOUR, *, everything: bool
 ) -> None:
     """Write the line that lets the next passes go at once, or take it away.
 
@@ -99,19 +100,20 @@ def write_next(
     the poll of an event source is due.
     """
     path = f"{store.home}/next"
-    line = _next_line(store, now, polled_at, longest) if everything else None
+    line = _next_line(store, now, coming, longest) if everything else None
     if line is None:
         files.remove_file(path)
     else:
         files.replace_file(path, line.encode("ascii"))
 
 
-def _next_line(store: Store, now: int, polled_at: int | None, longest: int) -> str | None:
-    times = (next_marker_at(store.home, -1), polled_at)
+def _next_line(store: Store, now: int, coming: Coming, longest: int) -> str | None:
+    times = (next_marker_at(store.home, -1), coming.at)
     earliest = min((at for at in times if at is not None), default=None)
     if store.names("open") or (earliest is not None and earliest <= now):
         return None
     if store.behind or store.unapplied or lost.may_have_work(store.home):
         return None
     until = now + longest if earliest is None else min(earliest, now + longest)
-    return idle.write_line(store.home, now, until, store.journal.place.segment)
+    segment = store.journal.place.segment
+    return idle.write_line(store.home, now, until, segment, polls=coming.polls)

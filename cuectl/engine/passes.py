@@ -187,6 +187,7 @@ class Pass:
 
         What was due before is started first; and who waits for others comes after who does not.
         """
+        self.sources.close(durable=True)
         if not self.sources.has_due:
             return
         self._start_ready()

@@ -46,6 +46,7 @@ class Polled:
         error: why the source, or a part of it, could not be asked.
         too_often: it was asked more often than it allows.
         counted: it was recorded.
+        root: the directory that was looked at.
     """
 
     known: Known
@@ -55,6 +56,7 @@ class Polled:
     error: str | None = None
     too_often: bool = False
     counted: bool = False
+    root: str = ""
 
     @property
     def has_news(self) -> bool:
@@ -75,6 +77,7 @@ def poll(
     done = Polled(known=known, lock=lock, seen=Seen())
     try:
         ask = _ask(known, cue, context, to, in_haste=in_haste)
+        done.root = ask.root
         done.seen = POLLED[known.event].poll(ask)
         done.error = done.seen.problem
         if done.seen.memory is not None:

@@ -15,7 +15,7 @@ from cuectl.engine.source_times import look_at
 from cuectl.engine.sources import MINUTE_MS, POLLED, TIMED
 from cuectl.model.time_sources import Sight
 from cuectl.model.values import dataclass
-from cuectl.store import source_memory
+from cuectl.store import paths, source_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +42,19 @@ class _Phase:
 
     due_s: float | None = None
     restless_since_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coming:
+    """What sources outside mean for the passes to come.
+
+    Attributes:
+        at: when a full pass has to poll; None for never.
+        polls: there are sources that each pass looks at the short way.
+    """
+
+    at: int | None
+    polls: bool
 
 
 class SourceRound:
@@ -200,6 +213,8 @@ class SourceRound:
             before = polls.get(known.id) or {}
             delay = back_off_ms(before.get("delay"), pace)
             plan = {"next": minute + delay, "delay": delay}
+        if not pace and (quick := _quick(known, done)):
+            plan["quick"] = quick
         self._polls = polls | {known.id: plan}
 
     def close(self, *, durable: bool = False) -> None:
@@ -240,14 +255,36 @@ class SourceRound:
                 waits.append((plan["next"] - now) / 1000)
         return min((one for one in waits if one is not None), default=None)
 
-    def leave(self, store: Store) -> int | None:
-        """Note when each source is due, the lock held; return the earliest of these times."""
+    def leave(self, store: Store) -> Coming:
+        """Note when each source is due, the lock held; return what that means for `next`."""
         written = source_memory.read_polls(store.home)
         polls = written if self._polls is None else dict(self._polls)
         for cue_id, plan in written.items():
             # Another pass may have polled since this one has read the file.
             if cue_id in polls and plan.get("next", 0) > polls[cue_id].get("next", 0):
                 polls[cue_id] = plan
+        polls = {key: _checked(store, key, plan) for key, plan in polls.items()}
         if polls != written:
             source_memory.write_polls(store.home, polls)
-        return min((one["next"] for one in polls.values() if "next" in one), default=None)
+        times = [one["next"] for one in polls.values() if "quick" not in one]
+        return Coming(at=min(times, default=None), polls=len(times) < len(polls))
+
+
+def _quick(known: Known, done: Polled) -> Record | None:
+    """Return what a pass needs to look at a source the short way; None when it can't."""
+    named = done.named or (known.source or {}).get("memory")
+    if named is None or done.error is not None or done.seen.more or done.seen.rests:
+        return None
+    memory = source_memory.file_name(known.id, named)
+    watch = known.trigger["watch"]
+    return {"event": known.event, "watch": watch, "root": done.root, "memory": memory}
+
+
+def _checked(store: Store, cue_id: str, plan: Record) -> Record:
+    """Return a plan without its short way if that leads to a memory that is not in use."""
+    if "quick" not in plan:
+        return plan
+    named = (store.read(paths.source(cue_id)) or {}).get("memory")
+    if named and source_memory.file_name(cue_id, named) == plan["quick"]["memory"]:
+        return plan
+    return {"next": plan["next"]}

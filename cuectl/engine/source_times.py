@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cuectl.engine import claim
 from cuectl.engine.source_records import events_of, record_views
-from cuectl.engine.sources import TIMED
+from cuectl.engine.sources import timed
 from cuectl.model.instants import HOUR
 from cuectl.model.plan import Drop
 from cuectl.store import paths
@@ -33,7 +33,7 @@ def look_at(tx: Transaction, known: Known, sight: Sight, to: Settling) -> None:
     if not _is_due(known, sight):
         return
     before = known.source
-    look = TIMED[known.event](known.trigger, before.get("state") if before else None, sight)
+    look = timed(known.event)(known.trigger, before.get("state") if before else None, sight)
     after = _record(known, look, sight)
     if not look.happenings and look.too_late is None and _same(before, after):
         return

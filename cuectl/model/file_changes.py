@@ -8,14 +8,16 @@ directories have not changed, and equal texts are compared at once.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
 
 from cuectl.model.values import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from typing import Any
 
-Record = dict[str, Any]
+    Record = dict[str, Any]
+
 Texts = dict[str, str]
 
 ENTRY_MARK = "//"

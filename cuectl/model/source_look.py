@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cuectl.model.values import dataclass
 
-Record = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,3 +59,8 @@ class Seen:
     problem: str | None = None
     rests_in_s: float | None = None
     more: bool = False
+
+    @property
+    def rests(self) -> bool:
+        """Whether something is still to come to rest."""
+        return self.rests_in_s is not None

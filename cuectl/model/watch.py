@@ -7,11 +7,10 @@ reference/maestro-cue.md 2.2 and 3.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-from cuectl.model.glob import glob_test
 from cuectl.model.values import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -54,6 +53,8 @@ class Watch:
 
     @cached_property
     def _whole(self) -> Callable[[str], bool]:
+        from cuectl.model.glob import glob_test
+
         pattern = self.pattern[1:] if self.is_negated else self.pattern
         test = glob_test(pattern, hidden=self.hidden)
         return (lambda path: not test(path)) if self.is_negated else test
@@ -125,6 +126,8 @@ def segment_test(pattern: str, *, hidden: bool) -> Callable[[str], bool]:
         if hidden:
             return lambda name: name.endswith(end)
         return lambda name: name.endswith(end) and name[0] != "."
+    from cuectl.model.glob import glob_test
+
     return glob_test(pattern, hidden=hidden)
 
 

@@ -11,6 +11,7 @@ _NEXT_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LONGEST_LINE = 512
 YOUNG_NS = 2_000_000_000
 UNKNOWN = "?"
+_WORDS = 10
 
 
 def is_idle(home: str) -> bool:
@@ -20,10 +21,27 @@ def is_idle(home: str) -> bool:
         OSError: the heartbeat can't be written.
     """
     words = _next_line(home)
-    if words is None or not _holds(home, words):
+    if words is None or len(words) != _WORDS or not _holds(home, words):
         return False
-    os.utime(f"{home}/last-pass")
+    leave_heartbeat(home)
     return True
+
+
+def leave_heartbeat(home: str) -> None:
+    """Note that a pass was here.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    os.utime(f"{home}/last-pass")
+
+
+def has_only_polls(home: str) -> bool:
+    """Tell whether a pass would find nothing but, maybe, news of the sources in `polls`."""
+    words = _next_line(home)
+    if words is None or len(words) != _WORDS + 1 or not _holds(home, words):
+        return False
+    return identity(f"{home}/polls") == words[9]
 
 
 def _next_line(home: str) -> list[str] | None:
@@ -40,7 +58,7 @@ def _next_line(home: str) -> list[str] | None:
         return None
     finally:
         os.close(fd)
-    return words if len(words) == 10 and words[0] == "v2" and words[9] == ".\n" else None
+    return words if len(words) >= _WORDS and words[0] == "v2" and words[-1] == ".\n" else None
 
 
 def _holds(home: str, words: list[str]) -> bool:
@@ -104,8 +122,13 @@ def home_of(arguments: list[str]) -> str | None:
     return home if home.startswith("/") else None
 
 
-def write_line(home: str, since: int, until: int, segment: str) -> str | None:
-    """Return the line for `next`; None when `cue.yaml` is too young to be told apart."""
+def write_line(
+    home: str, since: int, until: int, segment: str, *, polls: bool = False
+) -> str | None:
+    """Return the line for `next`; None when `cue.yaml` is too young to be told apart.
+
+    With `polls`, there are event sources that each pass looks at: the file `polls` says how.
+    """
     definitions = f"{home}/cue.yaml"
     boot = boot_id()
     try:
@@ -119,4 +142,7 @@ def write_line(home: str, since: int, until: int, segment: str) -> str | None:
     if UNKNOWN in (journal, identity(definitions), layout):
         return None
     words = ["v2", str(since), str(until), segment, journal, identity(definitions), boot]
-    return " ".join([*words, zone_identity(), layout, ".\n"])
+    words += [zone_identity(), layout]
+    if polls:
+        words.append(identity(f"{home}/polls"))
+    return " ".join([*words, ".\n"])

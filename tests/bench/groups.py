@@ -10,6 +10,7 @@ from tests.bench.history import measure_history
 from tests.bench.idle import measure_idle
 from tests.bench.matching import measure_matching
 from tests.bench.peers import measure_peers
+from tests.bench.sources import measure_sources
 from tests.bench.tasks import measure_tasks
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ GROUPS: dict[str, Callable[[Scene], list[Line]]] = {
     "peers": measure_peers,
     "idle": measure_idle,
     "due": measure_due,
+    "sources": measure_sources,
     "history": measure_history,
     "matching": measure_matching,
 }

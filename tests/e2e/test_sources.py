@@ -7,10 +7,13 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from tests.e2e.observing import until
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.builder import Cuectl
+    from tests.e2e.background import Passes
     from tests.e2e.observing import StoreState
 
 LONG_AGO_S = 3_600
@@ -219,3 +222,146 @@ def test_odd_names_links_and_loops(cuectl: Cuectl, state: StoreState) -> None:
     assert not (work / "x").exists()
     tick(cuectl, "2026-11-21T02:02:00Z")
     assert len(told(state)) == len(paths)
+
+
+def quiet_home(cuectl: Cuectl) -> None:
+    """Make a store whose passes have nothing to do but to look at a file."""
+    cuectl.files({"src/a.ts": "1", "TODO.md": "- [ ] one\n"})
+    then = time.time() - LONG_AGO_S
+    cuectl.home.mkdir(mode=0o700)
+    define(
+        cuectl,
+        "name: files, event: file.changed, watch: 'src/*.ts', prompt: x",
+        "name: tasks, event: task.pending, watch: '*.md', prompt: y",
+    )
+    # By the machine's clock, as only that has short ways; and the file of definitions is old.
+    del cuectl.environment["CUECTL_NOW"]
+    os.utime(cuectl.work / "cue.yaml", (then, then))
+    for _ in range(2):
+        assert cuectl.run("run-due").status == 0
+    assert (cuectl.home / "next").exists()
+
+
+def test_a_pass_with_nothing_new_writes_nothing_but_its_heartbeat(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    quiet_home(cuectl)
+    before = {path: path.stat().st_mtime_ns for path in cuectl.home.rglob("*") if path.is_file()}
+    cuectl.run("run-due").gives()
+    after = {path: path.stat().st_mtime_ns for path in cuectl.home.rglob("*") if path.is_file()}
+    assert [path.name for path in before if before[path] != after.get(path)] == ["last-pass"]
+    assert before.keys() == after.keys()
+
+
+def test_a_short_pass_sees_what_is_new(cuectl: Cuectl, state: StoreState) -> None:
+    quiet_home(cuectl)
+    cuectl.run("run-due").gives()
+    cuectl.files({"src/b.ts": "1"})
+    settle(cuectl.work / "src/b.ts")
+    cuectl.run("run-due").gives()
+    cuectl.files({"TODO.md": "- [ ] one\n- [ ] two\n"})
+    cuectl.run("run-due").gives()
+    assert [(name, data["filename"]) for name, data in told(state)] == [
+        ("files", "b.ts"),
+        ("tasks", "TODO.md"),
+    ]
+    # What was lost or damaged is noticed by the full pass that follows.
+    for memory in (cuectl.home / "memory").glob("*.json"):
+        memory.write_text("{}")
+    assert "source_failed" in cuectl.run("run-due").stderr
+    cuectl.run("run-due").gives()
+    cuectl.run("run-due").gives()
+
+
+def test_a_pass_that_is_told_to_look_at_one_cue_polls_no_other(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    define(
+        cuectl,
+        "name: one, event: file.changed, watch: 'a*', prompt: x",
+        "name: two, event: file.changed, watch: 'b*', prompt: x",
+    )
+    tick(cuectl, "2026-11-21T02:00:00Z")
+    cuectl.files({"a1": "", "b1": ""})
+    settle(cuectl.work / "a1", cuectl.work / "b1")
+    assert cuectl.at("2026-11-21T02:01:00Z").run("run-due", "--only", "one").status == 0
+    assert [name for name, _ in told(state)] == ["one"]
+    tick(cuectl, "2026-11-21T02:02:00Z")
+    assert [name for name, _ in told(state)] == ["one", "two"]
+
+
+def test_another_pattern_or_a_pause_begins_anew(cuectl: Cuectl, state: StoreState) -> None:
+    define(cuectl, "name: one, event: file.changed, watch: 'a*', prompt: x")
+    tick(cuectl, "2026-11-21T02:00:00Z")
+    cuectl.files({"b1": ""})
+    define(cuectl, "name: one, event: file.changed, watch: '[ab]*', prompt: x")
+    tick(cuectl, "2026-11-21T02:01:00Z")
+    cuectl.run("subscriptions", "pause", "one")
+    tick(cuectl, "2026-11-21T02:02:00Z")
+    cuectl.files({"b2": ""})
+    cuectl.run("subscriptions", "resume", "one")
+    tick(cuectl, "2026-11-21T02:03:00Z")
+    assert told(state) == []
+    # A subscription that is gone leaves nothing behind.
+    cuectl.files({"cue.yaml": "settings: {max_parallel: 2}\n"})
+    cuectl.run("apply", "cue.yaml")
+    tick(cuectl, "2026-11-21T02:04:00Z")
+    assert list((cuectl.home / "sources").iterdir()) == []
+    assert list((cuectl.home / "memory").glob("*.json")) == []
+
+
+def test_a_directory_that_is_gone_is_told_once_and_nothing_is_lost(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    cuectl.files({"project/src/x.ts": "1"})
+    settle(cuectl.work / "project/src/x.ts")
+    agents = "agents:\n  echo: {driver: command, cmd: [cat], cwd: project}\n"
+    cuectl.files(
+        {
+            "cue.yaml": f"{agents}subscriptions:\n"
+            "  - {name: all, event: file.changed, watch: '**/*.ts', prompt: x}\n"
+            "  - {name: beat, event: time.heartbeat, interval_minutes: 1, prompt: beat}\n"
+        }
+    )
+    cuectl.at("2026-11-21T01:59:00Z").run("apply", "cue.yaml")
+    tick(cuectl, "2026-11-21T02:00:00Z")
+    (cuectl.work / "project").rename(cuectl.work / "away")
+    (cuectl.work / "project").write_text("a file")
+    said = tick(cuectl, "2026-11-21T02:01:00Z")
+    where = cuectl.work / "project"
+    why = f"can't look into '{where}': not a directory"
+    message = f"source_failed: 'all' can't look at its source (file.changed): {why}"
+    assert message in said
+    assert "source_failed" not in tick(cuectl, "2026-11-21T02:02:00Z")
+    (cuectl.work / "project").unlink()
+    (cuectl.work / "away").rename(where)
+    cuectl.files({"project/src/y.ts": "1"})
+    settle(where / "src/y.ts")
+    tick(cuectl, "2026-11-21T02:03:00Z")
+    assert [(name, data["filename"]) for name, data in told(state) if name == "all"] == [
+        ("all", "y.ts")
+    ]
+
+
+def test_many_changes_are_all_told(cuectl: Cuectl, state: StoreState) -> None:
+    define(
+        cuectl,
+        "name: one, event: file.changed, watch: '*.ts', prompt: x, filter: {filename: nope}",
+    )
+    tick(cuectl, "2026-11-21T02:00:00Z")
+    for number in range(2_500):
+        (cuectl.work / f"f{number:04}.ts").touch()
+        settle(cuectl.work / f"f{number:04}.ts")
+    tick(cuectl, "2026-11-21T02:01:00Z")
+    names = [data["filename"] for _, data in told(state)]
+    assert names == sorted({f"f{number:04}.ts" for number in range(2_500)})
+
+
+def test_a_worker_polls_by_itself(cuectl: Cuectl, state: StoreState, passes: Passes) -> None:
+    define(cuectl, "name: one, event: file.changed, watch: '*.ts', prompt: '{{CUE_FILE_NAME}}'")
+    del cuectl.environment["CUECTL_NOW"]
+    passes.run("worker")
+    until(lambda: list((cuectl.home / "memory").glob("*.json")), "the first look")
+    cuectl.files({"a.ts": "1"})
+    settle(cuectl.work / "a.ts")
+    until(lambda: prompts(state) == ["a.ts"], "the run")

@@ -7,20 +7,20 @@ here and a line there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from cuectl.model import event_types as types
 from cuectl.model.errors import CuectlError
-from cuectl.model.time_sources import heartbeat, once, scheduled, startup
 from cuectl.model.values import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     from cuectl.model.source_look import Look, Seen
     from cuectl.model.time_sources import Sight
 
-Record = dict[str, Any]
+    Record = dict[str, Any]
+
 
 MINUTE_MS = 60_000
 
@@ -101,12 +101,22 @@ class PolledSource:
         return round((self.minutes if minutes is None else minutes) * MINUTE_MS)
 
 
-TIMED: dict[str, Callable[[Record, Record | None, Sight], Look]] = {
-    types.APP_STARTUP: startup,
-    types.HEARTBEAT: heartbeat,
-    types.SCHEDULED: scheduled,
-    types.ONCE: once,
+# Type to the name of its rule in `model/time_sources.py`.
+TIMED = {
+    types.APP_STARTUP: "startup",
+    types.HEARTBEAT: "heartbeat",
+    types.SCHEDULED: "scheduled",
+    types.ONCE: "once",
 }
+
+
+def timed(event: str) -> Callable[[Record, Record | None, Sight], Look]:
+    """Return the rule of a source of time."""
+    from cuectl.model import time_sources
+
+    rule: Callable[[Record, Record | None, Sight], Look] = getattr(time_sources, TIMED[event])
+    return rule
+
 
 POLLED: dict[str, PolledSource] = {
     types.FILE_CHANGED: PolledSource(module="file_changed"),

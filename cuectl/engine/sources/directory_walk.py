@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+import time
 
-from cuectl.engine.clock import monotonic_s
 from cuectl.engine.sources import SourceError
 from cuectl.model.values import dataclass, field
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cuectl.model.watch import States, Watch
 
 _DEEPEST = 200
+# The clock of files moves in steps: of a tick of the system, or of two seconds on old ones.
+_TICK_NS = 20_000_000
+_COARSE_NS = 2_000_000_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,12 +54,11 @@ class Walk:
         Raises:
             SourceError: the top is not there, or the walk takes too long.
         """
-        self._real_top = os.path.realpath(self.top)
         stack: list[tuple[str, str, States | None, bool]] = [
             (self.top, "", self.watch.start(), False)
         ]
         while stack:
-            if monotonic_s() > self.deadline_s:
+            if time.monotonic() > self.deadline_s:
                 raise SourceError(f"looking through '{self.top}' takes too long")
             path, relative, states, linked = stack.pop()
             wanted = self.watch.file_test(states, relative)
@@ -102,6 +104,7 @@ class Walk:
             real = os.path.realpath(entry.path, strict=True)
         except OSError:
             return True
+        self._real_top = self._real_top or os.path.realpath(self.top)
         return real != self._real_top and not real.startswith(f"{self._real_top.rstrip('/')}/")
 
     def _push(
@@ -130,6 +133,11 @@ def facts_of(found: os.stat_result) -> str:
     mode, _, _, links, uid, gid, size, _, _, _ = found
     times = f"{found.st_mtime_ns}/{size}/{found.st_ctime_ns}"
     return f"{times}/{mode:o}.{links}.{uid}.{gid}"
+
+
+def racy_ns(time_ns: int) -> int:
+    """Return for how long after a time of a file another change may get the same."""
+    return _COARSE_NS if time_ns % 1_000_000_000 == 0 else _TICK_NS
 
 
 def is_file(found: os.stat_result) -> bool:

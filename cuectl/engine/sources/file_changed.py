@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
 
-from cuectl.engine.sources.directory_walk import Walk, facts_of, is_file
+from cuectl.engine.sources.directory_walk import Walk, facts_of, is_file, racy_ns
 from cuectl.model.file_changes import (
     ENTRY_MARK,
     ChangeKind,
@@ -25,17 +24,18 @@ from cuectl.model.source_look import Happening, Seen
 from cuectl.model.values import dataclass, field
 from cuectl.model.watch import Watch
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cuectl.engine.sources import Ask
     from cuectl.model.file_changes import Change, Texts
 
-Record = dict[str, Any]
+    Record = dict[str, Any]
+
 
 REST_NS = 5_000_000_000
 MOST_NEWS = 1_000
-# The clock of files moves in steps: of a tick of the system, or of two seconds on old ones.
-_TICK_NS = 20_000_000
-_COARSE_NS = 2_000_000_000
 _LOOKS_AGAIN = 3
 
 
@@ -128,8 +128,8 @@ def _waits(ask: Ask, look: Look, changes: list[Change]) -> dict[Change, int]:
             times = look.young.get((one.directory, one.name))
             mtime_ns = times[0] if times else 0
         age_ns = ask.machine_ns - mtime_ns
-        if 0 <= age_ns < REST_NS:
-            waits[one] = REST_NS - age_ns
+        if -REST_NS < age_ns < REST_NS:
+            waits[one] = REST_NS - max(age_ns, 0)
     return waits
 
 
@@ -163,7 +163,7 @@ def _look_again_at_racy(walk: Walk, look: Look) -> None:
 
 
 def _step(times: tuple[int, int]) -> int:
-    return _COARSE_NS if max(times) % 1_000_000_000 == 0 else _TICK_NS
+    return racy_ns(max(times))
 
 
 def _take_again(walk: Walk, look: Look, directory: str, name: str) -> None:

@@ -5,28 +5,30 @@ The first sight of a file only remembers it. What was not touched is not read ag
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+import time
 
-from cuectl.engine.sources.directory_walk import Walk, facts_of, is_file
+from cuectl.engine.sources.directory_walk import Walk, facts_of, is_file, racy_ns
 from cuectl.model.file_changes import file_data
-from cuectl.model.open_tasks import open_tasks, task_data
 from cuectl.model.source_look import Happening, Seen
 from cuectl.model.watch import Watch
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
+    from typing import Any
 
     from cuectl.engine.sources import Ask
 
-Record = dict[str, Any]
+    Record = dict[str, Any]
+
 # A file's facts, and the sum of its content.
 Known = tuple[str, str]
 
 MOST_NEWS = 1_000
 LARGEST = 16 << 20
 _SKIPPED = frozenset({"node_modules", ".git", ".next"})
-_COARSE_NS = 2_000_000_000
 _YOUNG = "?"
+_REST_S = 0.025
 _MOST_GONE = 1_000
 
 
@@ -49,7 +51,7 @@ def poll(ask: Ask) -> Seen:
     news, more = not same, False
     for path, found in _files(walk):
         known = before.get(path)
-        facts = _facts(found, ask.machine_ns)
+        facts = _facts(found)
         if known is not None and known[0] == facts != _YOUNG:
             after[path] = known
             continue
@@ -71,6 +73,7 @@ def poll(ask: Ask) -> Seen:
             news = True
             told += _happenings(f"{ask.root}/{path}", text)
     if news:
+        _look_again(ask.root, after, problems)
         gone = [path for path in before if path not in after]
         # What is away for a moment, while an editor writes it, is not seen for the first time.
         after |= {path: before[path] for path in gone[:_MOST_GONE]}
@@ -97,10 +100,31 @@ def _files(walk: Walk) -> list[tuple[str, os.stat_result]]:
     return sorted(found, key=lambda one: one[0])
 
 
-def _facts(found: os.stat_result, machine_ns: int) -> str:
+def _facts(found: os.stat_result) -> str:
     """Return the facts of a file; of one so young that it may change behind them, a mark."""
     young = max(found.st_mtime_ns, found.st_ctime_ns)
-    return _YOUNG if 0 <= machine_ns - young < _COARSE_NS else facts_of(found)
+    step = racy_ns(young)
+    return _YOUNG if -step < time.time_ns() - young < step else facts_of(found)
+
+
+def _look_again(root: str, after: dict[str, list[str]], problems: list[str]) -> None:
+    """Read files that were too young once more, when their times tell them from a later change.
+
+    What has changed in between keeps its mark, and is read at the next poll.
+    """
+    young = [path for path, known in after.items() if known[0] == _YOUNG]
+    if not young:
+        return
+    # Nothing tells when the clock of the files has gone on but time itself.
+    time.sleep(_REST_S)  # noqa: TID251
+    for path in young:
+        try:
+            facts = _facts(os.stat(f"{root}/{path}", follow_symlinks=False))
+        except OSError:
+            continue
+        text = _text(f"{root}/{path}", 0, problems)
+        if text is not None and _sum(text) == after[path][1]:
+            after[path] = [facts, after[path][1]]
 
 
 def _text(path: str, size: int, problems: list[str]) -> bytes | None:
@@ -124,6 +148,8 @@ def _sum(text: bytes) -> str:
 
 
 def _happenings(path: str, content: bytes) -> list[Happening]:
+    from cuectl.model.open_tasks import open_tasks, task_data
+
     text = content.decode("utf-8", "replace")
     tasks = open_tasks(text)
     if not tasks:
