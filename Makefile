@@ -35,8 +35,10 @@ sweep: $(READY)
 stress: $(READY)
 	$(BIN)/python -m pytest -m stress -o addopts= -ra
 
+# Ratios, each to a floor of the same round; `make bench BENCH=--quick` takes a few minutes.
 bench: $(READY)
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m pip -q --disable-pip-version-check install -e '.[bench]'
+	$(BIN)/python -m tests.bench $(BENCH)
 
 manual: $(READY)
 	$(BIN)/python -m cuectl.cli.manual

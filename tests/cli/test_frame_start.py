@@ -110,6 +110,20 @@ def test_no_command_defines_standard_dataclasses(cuectl: Cuectl, words: list[str
     assert not modules_after(cuectl, *words) & {"dataclasses", "inspect"}
 
 
+def test_a_pass_imports_nothing_that_reads_definitions_while_they_stay_the_same(
+    cuectl: Cuectl,
+) -> None:
+    cuectl.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (cuectl.home / "cue.yaml").write_text("handlers:\n  audit:\n    cmd: 'true'\n")
+    cuectl.run("run-due")
+    cuectl.run("create", "--name", "a", "--at", "now", "--", "true")
+
+    found = modules_after(cuectl, "run-due")
+
+    assert "cuectl.engine.passes" in found
+    assert not found & {"yaml", "cuectl.engine.apply", "cuectl.store.definition_checks"}
+
+
 def test_a_full_disk_behind_standard_output_is_an_error(cuectl: Cuectl) -> None:
     with open("/dev/full", "w") as full:
         process = cuectl.start("version", stdout=full)
