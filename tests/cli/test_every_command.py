@@ -33,6 +33,11 @@ handlers:
 cues:
   from-file: {cron: "0 3 * * *", task: audit}
 """
+AGENTS = """\
+agents: {bot: {cmd: [cat]}}
+subscriptions:
+  - {name: on-deploy, event: deploy.done, agent: bot, filter: {stage: "!test"}, prompt: Look}
+"""
 INSIDE = """\
 cuectl --json report --success --external-id run-1
 cuectl --json chain --name after -- true
@@ -49,7 +54,8 @@ class Scene:
         cuectl.files(
             {"cue.yaml": DEFINITIONS, "broken.yaml": "cues: [", "crontab.txt": "@daily x\n"}
         )
-        cuectl.files({"agents.yaml": "agents: {bot: {cmd: [cat]}}\n"}).run("apply", "agents.yaml")
+        cuectl.files({"agents.yaml": AGENTS}).run("apply", "agents.yaml")
+        self.event = cuectl.run("--json", "emit", "deploy.done").json["event"]["id"]
         cuectl.run("create", "--name", "nightly", "--cron", "0 2 * * *", "--", "sh", "-c", INSIDE)
         self.settled = self.fired(cuectl, "nightly", "--wait")
         for name, options in {
