@@ -206,5 +206,8 @@ def _cli_output(fields: Fields) -> Record | None:
     node = fields.get("cli_output")
     if node is None:
         return None
+    message = f"'cli_output' in {fields.what} does nothing here"
+    hint = "write a subscription to agent.completed"
+    fields.findings.warn(fields.key("cli_output"), message, hint=hint)
     part = Fields(node, f"'cli_output' of {fields.what}", fields.findings, known=("target",))
     return {"target": part.text("target")}

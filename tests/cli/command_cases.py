@@ -67,7 +67,10 @@ CASES: dict[str, Case] = {
     "subscriptions list": Case("", "x", 2),
     "subscriptions get": Case("on-deploy", _NONE, 5),
     "subscriptions test": Case(
-        "on-deploy --event -", "on-deploy", 2, stdin='{"type": "deploy.done", "payload": {}}'
+        "on-deploy --event -",
+        "on-deploy",
+        2,
+        stdin='{"type": "deploy.done", "payload": {"stage": "live"}}',
     ),
     "subscriptions pause": Case("on-deploy", _NONE, 5),
     "subscriptions resume": Case("on-deploy", _NONE, 5),
