@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine.agent_list import agents_in, slots_in
-from cuectl.engine.agent_slots import canonical, line
+from cuectl.engine.agent_slots import canonical, line, places
 from cuectl.engine.definitions_in_force import definitions_now
 from cuectl.engine.settle import finish, read_open
 from cuectl.engine.surroundings import context_of
@@ -50,8 +50,7 @@ def _forgotten(record: Record) -> Record:
 
 
 def _row(source: ViewSource, names: list[str], agent: Record) -> Record:
-    prefix = paths.agent_line(agent["name"]).removeprefix("queues/")
-    first = next((one for one in names if one.startswith(prefix)), None)
+    first = min(places(agent["name"], names), default=None)
     entry = source.read(f"queues/{first}") if first else None
     return {
         "kind": "agent",

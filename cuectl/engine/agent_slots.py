@@ -27,6 +27,8 @@ from cuectl.model.values import replace
 from cuectl.store import paths
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cuectl.engine.definitions_in_force import InForce
     from cuectl.engine.settling import Settling
     from cuectl.model.execution import Execution
@@ -269,9 +271,16 @@ def without_dead(tx: Transaction, slots: Slots) -> Slots:
 
 def line(tx: Transaction, agent: str) -> list[str]:
     """Return the places of those that wait for an agent, the first one first."""
-    prefix = paths.agent_line(agent).removeprefix("queues/")
-    found = {f"queues/{name}" for name in tx.names("queues") if name.startswith(prefix)}
+    found = {f"queues/{name}" for name in places(agent, tx.names("queues"))}
     return sorted(found.union(tx.staged(paths.agent_line(agent))))
+
+
+def places(agent: str, names: Iterable[str]) -> list[str]:
+    """Return which names of views under `queues/` are places in the line of an agent."""
+    prefix = paths.agent_line(agent).removeprefix("queues/")
+    # Locks of those that are no executions have names that begin alike.
+    mine = (name for name in names if name.startswith(prefix))
+    return [name for name in mine if name[len(prefix)].isdigit() and name.endswith(".json")]
 
 
 def _place_of(tx: Transaction, agent: str, execution_id: str) -> str | None:

@@ -33,8 +33,10 @@ class RunOutput:
     files: tuple[str, ...]
 
 
-def output_of(home: str, record: Record, attempt: int | None) -> RunOutput:
+def output_of(home: str, record: Record, attempt: int | None, *, answer: bool = False) -> RunOutput:
     """Return where the output of an attempt is; of the newest that has one when None.
+
+    With `answer`, only where the final text of an agent's turn is.
 
     Raises:
         NotFound: there is no such attempt, or it has no output.
@@ -48,9 +50,21 @@ def output_of(home: str, record: Record, attempt: int | None) -> RunOutput:
             for suffix in ("out", "err", "followup.out", "followup.err")
             if os.path.exists(path := paths.run_file(home, record["id"], number, suffix))
         )
+        if found and answer:
+            found = tuple(_answer_first(home, record["id"], number, found))[:1]
         if found:
             return RunOutput(execution_id=record["id"], attempt=number, files=found)
     raise _no_output(record)
+
+
+def _answer_first(
+    home: str, execution_id: str, attempt: int, found: tuple[str, ...]
+) -> Iterator[str]:
+    """Yield the file with the final text, where it is not the output itself; then the output."""
+    path = paths.run_file(home, execution_id, attempt, "answer")
+    if os.path.exists(path):
+        yield path
+    yield from found
 
 
 def _no_output(record: Record) -> NotFound:

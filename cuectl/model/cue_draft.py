@@ -259,6 +259,8 @@ def _turn(draft: CueDraft) -> Record:
         raise UsageError("a prompt needs an agent", hint="name it: --agent NAME")
     if draft.prompt is None:
         raise UsageError(f"the agent '{draft.agent}' has no prompt", hint="give --prompt TEXT")
+    if not draft.prompt.strip():
+        raise UsageError(f"the prompt for the agent '{draft.agent}' is empty")
     check_name(draft.agent, "agent")
     from cuectl.model.event_templates import unknown_variables
 

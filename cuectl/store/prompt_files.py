@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 
 from cuectl.store import files
 
@@ -25,6 +26,8 @@ def read_prompt_file(path: str, root: str | None = None) -> str:
         raise OSError(errno.EACCES, "it leads out of the directory of its definition", path)
     fd = os.open(real, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise OSError(errno.EFBIG, "larger than 64 megabytes", path)

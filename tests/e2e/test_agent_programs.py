@@ -115,6 +115,8 @@ def test_the_answer_of_each_program_is_kept_with_its_conversation(
     assert record["result"].startswith("All is fine.")
     metadata = record["metadata"] or {}
     assert (metadata.get("session"), metadata.get("cost_usd")) == (session, cost)
+    told = cuectl.run("executions", "output", record["id"], "--answer").stdout
+    assert told.startswith("All is fine.")
     given = cuectl.user / ("given-file" if driver == "aider" else "given-input")
     assert given.read_text() == "-look: ask"
 

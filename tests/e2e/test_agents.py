@@ -346,3 +346,29 @@ def test_a_cue_meets_itself_within_the_slots_of_its_agent(
     if overlap != "cancel":
         assert not (cuectl.user / "twice").exists()
     assert cuectl.json("queue", "list")[0]["waiting"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--prompt", "hi"), "a prompt needs an agent"),
+        (("--agent", "bot"), "the agent 'bot' has no prompt"),
+        (("--agent", "bot", "--prompt", " \n"), "the prompt for the agent 'bot' is empty"),
+        (
+            ("--agent", "bot", "--prompt", "@/dev/null"),
+            "option '--prompt': '/dev/null' can't be read: not a regular file",
+        ),
+        (("--agent", "a/b", "--prompt", "hi"), "agent name 'a/b' contains '/'"),
+        (
+            ("--agent", "bot", "--prompt", "{{CUE_FILEPATH}}"),
+            "'{{CUE_FILEPATH}}' in the prompt is not a variable",
+        ),
+    ],
+)
+def test_a_turn_that_makes_no_sense_is_refused(
+    cuectl: Cuectl, words: tuple[str, ...], message: str
+) -> None:
+    answer = cuectl.run("create", "--name", "x", "--in", "1m", *words)
+    assert (answer.status, answer.stdout) == (2, "")
+    assert answer.stderr.splitlines()[0] == f"cuectl: error: {message}"
+    assert not cuectl.home.exists()

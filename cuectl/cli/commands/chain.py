@@ -35,7 +35,7 @@ def run(call: Call, *, when: str | None, key: str | None, **values: Any) -> int 
 
 
 def _check(values: dict[str, Any], when: str | None) -> None:
-    work = ("argv", "shell", "task", "agent", "workflow", "payload", "payload_file")
+    work = ("argv", "shell", "task", "agent", "prompt", "workflow", "payload", "payload_file")
     if all(values[name] is None for name in work):
         hint = "name a handler (--task NAME), or put the command last: -- ./next.sh"
         raise UsageError("expected something to run", hint=hint)

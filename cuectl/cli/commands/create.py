@@ -39,7 +39,17 @@ def _check_transport(transport: str | None, url: str | None) -> None:
 
 
 def _refuse_nothing(values: dict[str, Any]) -> None:
-    work = ("argv", "shell", "task", "agent", "workflow", "payload", "payload_file", "url")
+    work = (
+        "argv",
+        "shell",
+        "task",
+        "agent",
+        "prompt",
+        "workflow",
+        "payload",
+        "payload_file",
+        "url",
+    )
     if all(values[name] is None for name in work):
         hint = "name a handler (--task NAME), or put the command last: -- ./backup.sh"
         raise UsageError("expected something to run", hint=hint)

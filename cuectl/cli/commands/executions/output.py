@@ -20,6 +20,7 @@ def run(
     call: Call,
     *,
     id: str,  # noqa: A002
+    answer: bool,
     attempt: int | None,
     raw: bool,
     tail: int | None,
@@ -31,7 +32,7 @@ def run(
 
     reader = reader_of(call)
     record = live_record(reader, find_record(reader, id), call.runtime.now())
-    found = output_of(reader.home, record, attempt)
+    found = output_of(reader.home, record, attempt, answer=answer)
     masker = masker_of(call.runtime, reader)
     warn(call, reader)
     if call.out.json or call.out.plain:
@@ -111,6 +112,7 @@ command = Command(
         Argument(name="ID", help="Id of an execution, or the start of one", complete="execution"),
     ),
     options=(
+        Option(name="--answer", help="Only the final text of an agent's turn"),
         Option(
             name="--attempt",
             metavar="N",
