@@ -145,6 +145,15 @@ def _runs() -> Found:
             yield run.id, f"{run.workflow} {run.status.value}"
 
 
+def _queues() -> Found:
+    """Names of queues and of agents."""
+    from cuectl.engine.definitions_in_force import definitions
+
+    found = definitions(_reader())
+    queues = [(name, queue.agent) for name, queue in found.definitions.queues.items()]
+    return [*queues, *((name, "agent") for name in found.agents)]
+
+
 def _sessions() -> Found:
     """Handles of open sessions, with their agents."""
     from cuectl.engine.workflows.sessions import list_sessions
@@ -161,6 +170,7 @@ KINDS: dict[str, Callable[[], Found]] = {
     "execution": _executions,
     "sink": _sinks,
     "task": _tasks,
+    "queue": _queues,
     "run": _runs,
     "session": _sessions,
     "topic": _topics,

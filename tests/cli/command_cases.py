@@ -84,6 +84,9 @@ CASES: dict[str, Case] = {
     "agents test": Case("bot --prompt hi", _NONE, 5),
     "queue list": Case("", "x", 2),
     "queue clear": Case("bot --yes", f"{_NONE} --yes", 5),
+    "queue add": Case("", "chores", 2, reason="tests/e2e/test_queues.py"),
+    "queue tasks": Case("--all", "x y", 2),
+    "queue cancel": Case("", _NONE, 5, reason="tests/e2e/test_queues.py"),
     "filters test": Case("", "x", 2, stdin='{"filter": {"a": "b"}, "payload": {"a": "c"}}\n'),
     "templates render": Case(
         "", "x", 2, stdin='{"template": "{{CUE_EVENT_TYPE}}", "event": {"type": "a.b"}}\n'

@@ -91,6 +91,7 @@ class QueueWorker:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._stop)
         done = 0
+        await self._end_orphans()
         while not self._stopped:
             task = queues.take_next(self.runtime, self.queue.name, file.id)
             if task is None:
@@ -98,6 +99,15 @@ class QueueWorker:
             done += 1
             await self._one(task, context, file)
         return done
+
+    async def _end_orphans(self) -> None:
+        """End what killed workers have left running, before their tasks are tried again."""
+        store = self.runtime.store
+        with store.locked():
+            tasks = queues.open_tasks(store, self.queue.name)
+        for task in tasks:
+            if task.pass_id is not None and not queues.is_at_work(self.runtime.home, task):
+                await end_tree(task.id, 0, None, None)
 
     def _stop(self) -> None:
         self._stopped = True

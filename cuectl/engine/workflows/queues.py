@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cuectl.model.errors import Conflict, NotFound
 from cuectl.model.ids import timed_id
+from cuectl.model.instants import to_text
 from cuectl.model.queue_task import TASK_PREFIX, QueueTask, TaskStatus, task_from_record
 from cuectl.model.values import replace
 from cuectl.store import passes, paths
@@ -102,6 +103,45 @@ def ended_tasks(source: ViewSource) -> list[QueueTask]:
     names = sorted(name for name in source.names("queues") if name.startswith("done."))
     records = (source.read(f"queues/{name}") for name in names)
     return [task_from_record(record) for record in records if record]
+
+
+def tasks_of(source: ViewSource, *, ended: bool) -> list[QueueTask]:
+    """Return the tasks of all queues in their order, those that are over first."""
+    names = sorted(name for name in source.names("queues") if name.startswith("task."))
+    records = (source.read(f"queues/{name}") for name in names)
+    live = [task_from_record(record) for record in records if record]
+    live.sort(key=lambda task: (task.queue, task.number))
+    return [*ended_tasks(source), *live] if ended else live
+
+
+def rows_of(source: ViewSource, in_force: InForce) -> list[Record]:
+    """Return how much waits in each queue, as `queue list` shows it."""
+    rows = []
+    tasks = tasks_of(source, ended=False)
+    for queue in in_force.definitions.queues.values():
+        its = [task for task in tasks if task.queue == queue.name]
+        waiting = [task for task in its if task.status is TaskStatus.PENDING]
+        rows.append(
+            {
+                "kind": "queue",
+                "name": queue.name,
+                "running": len(its) - len(waiting),
+                "max_concurrent": queue.max_parallel,
+                "waiting": len(waiting),
+                "queue_size": None,
+                "next": waiting[0].id if waiting else None,
+                "oldest": to_text(waiting[0].enqueued_at) if waiting else None,
+            }
+        )
+    return rows
+
+
+def clear(runtime: Runtime, queue: str) -> list[str]:
+    """Cancel all tasks of a queue that wait; return their ids."""
+    with runtime.store.locked():
+        tasks = open_tasks(runtime.store, queue)
+    waiting = [task for task in tasks if task.status is TaskStatus.PENDING]
+    return [cancel_task(runtime, task).id for task in waiting]
 
 
 def is_at_work(home: str, task: QueueTask) -> bool:

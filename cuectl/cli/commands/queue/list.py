@@ -20,7 +20,12 @@ def run(call: Call) -> int | None:
 
     reader = open_reader(call.runtime.existing_store)
     now = call.runtime.now()
-    rows = queues_in(reader, definitions_now(reader, call.runtime.home))
+    in_force = definitions_now(reader, call.runtime.home)
+    rows = queues_in(reader, in_force)
+    if in_force.definitions.queues:
+        from cuectl.engine.workflows.queues import rows_of
+
+        rows += rows_of(reader, in_force)
     columns = (
         Column(key="kind", title="KIND"),
         Column(key="name", title="NAME"),
@@ -50,11 +55,11 @@ def _of(count: int, most: int | None) -> str:
 
 command = Command(
     name="queue list",
-    summary="Show how much waits for each agent",
+    summary="Show how much waits for each agent and queue",
     description="""
         Prints, for every agent, how many turns run, how many may, how many executions wait for
         one, and since when the first of them. An agent that is no longer defined is listed as
-        long as something waits for it.
+        long as something waits for it. Then the same for every queue of the definitions.
     """,
     see_also=("cuectl-queue-clear(1)", "cuectl-agents-list(1)", "cuectl-agents(7)"),
     run=run,
