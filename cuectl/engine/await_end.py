@@ -13,7 +13,10 @@ from cuectl.model.values import dataclass
 from cuectl.model.verification import OutcomeState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from cuectl.engine.runtime import Runtime
+    from cuectl.engine.watching import Watched
     from cuectl.model.execution import Execution
 
 _LOOK_EVERY_S = 0.2
@@ -56,7 +59,12 @@ class Waiter:
         select.select([], [], [], _LOOK_EVERY_S)
 
 
-def run_until_over(runtime: Runtime, execution_id: str, deadline_s: float | None) -> Execution:
+def run_until_over(
+    runtime: Runtime,
+    execution_id: str,
+    deadline_s: float | None,
+    watch: Callable[[Sequence[Watched]], None] | None = None,
+) -> Execution:
     """Run one pending execution here, with its retries, and return it in its last state.
 
     Another pass may be quicker; then this one waits for it.
@@ -76,7 +84,8 @@ def run_until_over(runtime: Runtime, execution_id: str, deadline_s: float | None
         due_at = execution.due_at
         if due_at is not None and due_at <= runtime.now() and execution.pass_id is None:
             chosen = frozenset({execution_id})
-            options = PassOptions(executions=chosen, end_after_s=waiter.left_s())
+            left_s = waiter.left_s()
+            options = PassOptions(executions=chosen, end_after_s=left_s, watch=watch)
             if run_pass(runtime, options).signal == signal.SIGALRM:
                 raise TimeLimit(f"'{execution_id}' was not over in time, and was ended")
             if get_execution(runtime, execution_id).is_settled:

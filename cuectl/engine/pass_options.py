@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from cuectl.model.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from cuectl.engine.watching import Watched
 
 DEFAULT_POLL_S = 1.0
 
@@ -26,6 +28,8 @@ class PassOptions:
         stay: go on when nothing is left to do, until a signal comes (a worker).
         poll_s: how often a worker looks for changes of others.
         claimed: called with 0 once the first claims are durable.
+        watch: called twice a second with what runs, and with nothing before something is told;
+            only where somebody is at a terminal.
     """
 
     only: frozenset[str] = frozenset()
@@ -37,6 +41,7 @@ class PassOptions:
     stay: bool = False
     poll_s: float = DEFAULT_POLL_S
     claimed: Callable[[int], None] | None = None
+    watch: Callable[[Sequence[Watched]], None] | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -75,6 +75,10 @@ class Pass:
         self.healer = Healer(self.store, runtime.now)
         self.result = PassResult()
         self._began_s = monotonic_s()
+        if options.watch is not None:
+            from cuectl.engine.watching import telling
+
+            self.context.tell = telling(self.context.tell, options.watch)
 
     def run(self) -> PassResult:
         """Run until nothing is due and nothing runs; a worker, until a signal.
@@ -315,11 +319,22 @@ class Pass:
         if self.ends.waiting:
             self.supervisor.wait(self.ends.until_group_s() if self._held() else 0.0)
         elif self._held():
-            self.supervisor.wait(self._until_closing_s())
+            self._watch_and_wait(self._until_closing_s())
         elif self.options.stay:
             left_s = self.sources.until_poll_s(self.runtime.now())
             self.agenda.wait_for_work(self.store, self.supervisor, self.runtime, left_s)
             self._look_after_workflows()
+
+    def _watch_and_wait(self, limit_s: float) -> None:
+        """Wait for what runs; where somebody watches, show it again and again."""
+        if self.options.watch is None:
+            self.supervisor.wait(limit_s)
+            return
+        from cuectl.engine.watching import LOOK_EVERY_S, watched
+
+        running = self.supervisor.running.values()
+        self.options.watch(watched(running, self.context, self.runtime.now()))
+        self.supervisor.wait(min(limit_s, LOOK_EVERY_S))
 
     def _until_closing_s(self) -> float:
         limit = self.options.max_time_s

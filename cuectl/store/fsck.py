@@ -18,7 +18,7 @@ from cuectl.store.position import read_applied
 from cuectl.store.view_check import differences, suspects
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cuectl.store.journal_check import Damage
     from cuectl.store.store import Store
@@ -47,7 +47,7 @@ class Report:
         return not any(finding.level == ERROR for finding in self.findings)
 
 
-def check(store: Store) -> Report:
+def check(store: Store, progress: Callable[[str, int, int], None] = lambda *_: None) -> Report:
     """Check everything; nothing is changed but what any command would heal.
 
     Raises:
@@ -56,7 +56,7 @@ def check(store: Store) -> Report:
     """
     problem = _heal(store)
     named = leftovers.Named({identity for identity, _ in leftovers.run_files(store.home)})
-    replay = Replay(store.home, named.see)
+    replay = Replay(store.home, named.see, progress)
     if problem is not None:
         replay.run()
         return _damaged(replay, problem)

@@ -59,7 +59,12 @@ class Replay:
         lines: how many lines were read.
     """
 
-    def __init__(self, home: str, watch: Callable[[Record], None] | None = None) -> None:
+    def __init__(
+        self,
+        home: str,
+        watch: Callable[[Record], None] | None = None,
+        progress: Callable[[str, int, int], None] = lambda *_: None,
+    ) -> None:
         self.home = home
         self.views: Views = {}
         self.place = Position()
@@ -71,6 +76,7 @@ class Replay:
         self.is_silent = False
         self.lines = 0
         self._watch = watch
+        self._progress = progress
         self._base_seq = 0
         self._begun = self._closed = False
         self._group: list[Record] = []
@@ -82,7 +88,9 @@ class Replay:
         """
         if not self._begun:
             self._begin()
-        for path in self._segments(until):
+        segments = self._segments(until)
+        for number, path in enumerate(segments):
+            self._progress("reading the journal", number, len(segments))
             is_last = until is not None and _name(path) == until.segment
             self._take_segment(path, until.size if until and is_last else None)
 

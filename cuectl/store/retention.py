@@ -28,6 +28,8 @@ from cuectl.store.segments import segment_files
 from cuectl.store.sweep import Sweep
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cuectl.store.store import Store
 
 LOCK_NAME = "gc"
@@ -68,7 +70,14 @@ class Collected:
     forgotten: int = 0
 
 
-def collect(store: Store, keep: Keep, now: int, *, dry_run: bool = False) -> Collected:
+def collect(
+    store: Store,
+    keep: Keep,
+    now: int,
+    *,
+    dry_run: bool = False,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> Collected:
     """Pack, drop and sweep; or say what would be done.
 
     Raises:
@@ -86,7 +95,9 @@ def collect(store: Store, keep: Keep, now: int, *, dry_run: bool = False) -> Col
         old = _old(sealed, journal_limit)
         if old:
             _drop(store, old, done, to_text(now), dry_run=dry_run)
-        for path in sealed[len(old) : max(len(old), len(sealed) - KEPT_RAW)]:
+        to_pack = sealed[len(old) : max(len(old), len(sealed) - KEPT_RAW)]
+        for number, path in enumerate(to_pack):
+            progress("packing the journal", number, len(to_pack))
             _pack(path, done, dry_run=dry_run)
         output_limit = now - round(keep.output_s * 1000)
         swept = Sweep(store, now=now, output_limit=output_limit, journal_limit=journal_limit)

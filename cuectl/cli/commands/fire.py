@@ -87,11 +87,18 @@ def check_wait(timeout: float | None, *, wait: bool) -> None:
 
 def wait_here(call: Call, execution: Execution, timeout: float | None) -> int:
     """Run an execution in the foreground and say how it ended."""
+    from cuectl.cli.live_lines import live_lines
     from cuectl.engine.await_end import exit_status, run_until_over
     from cuectl.engine.clock import monotonic_s
 
     deadline = None if timeout is None else monotonic_s() + timeout
-    done = run_until_over(call.runtime, execution.id, deadline)
+    lines = live_lines(call)
+    try:
+        watch = lines.watch if lines else None
+        done = run_until_over(call.runtime, execution.id, deadline, watch)
+    finally:
+        if lines:
+            lines.clear()
     show_end(call, done)
     return exit_status(done)
 

@@ -19,6 +19,7 @@ Record = dict[str, Any]
 
 def run(call: Call, *, rebuild: bool, accept_loss: bool) -> int | None:
     """Check the store, or write its views anew and check it then."""
+    from cuectl.cli.live_lines import while_working
     from cuectl.model.errors import ExitStatus, UsageError
     from cuectl.store.fsck import Report, check
 
@@ -33,7 +34,8 @@ def run(call: Call, *, rebuild: bool, accept_loss: bool) -> int | None:
         from cuectl.store.rebuild import rebuild as write_anew
 
         rebuilt = write_anew(store, call.runtime.now(), accept_loss=accept_loss)
-    report = check(store)
+    with while_working(call) as progress:
+        report = check(store, progress)
     call.out.record(_record(report, rebuilt), _lines(call, report, rebuilt))
     if report.damaged:
         call.out.tell("hint: go on with what is left: cuectl fsck --rebuild --accept-loss")

@@ -28,7 +28,10 @@ def run(call: Call, *, dry_run: bool, output: float | None, journal: float | Non
     from cuectl.store.retention import collect
 
     keep = _keep(call, output, journal)
-    done = collect(store, keep, call.runtime.now(), dry_run=dry_run)
+    from cuectl.cli.live_lines import while_working
+
+    with while_working(call) as progress:
+        done = collect(store, keep, call.runtime.now(), dry_run=dry_run, progress=progress)
     call.out.record(_record(done, dry_run=dry_run), _lines(call, done, dry_run=dry_run))
     return None
 

@@ -33,17 +33,26 @@ def run(
         status = run_due.detach()
         if status is not None:
             return status
+    lines = None
+    if not detach and call.out.stderr.isatty():
+        from cuectl.cli.live_lines import live_lines
+
+        lines = live_lines(call)
     options = PassOptions(
         only=frozenset(chosen(call, only)),
         max_parallel=max_parallel,
         max_time_s=max_time,
         claimed=run_due.tell_detached if detach else None,
+        watch=lines.watch if lines else None,
     )
     try:
         result = run_due.run_pass(runtime, options)
     except BaseException:
         run_due.tell_detached(1)
         raise
+    finally:
+        if lines:
+            lines.clear()
     return conclude(call, result, exit_code=exit_code)
 
 

@@ -24,13 +24,25 @@ def run(
     import os
 
     from cuectl.cli.commands.run_due import conclude
+    from cuectl.cli.live_lines import live_lines
     from cuectl.engine.pass_options import PassOptions
     from cuectl.engine.run_due import run_pass
 
-    options = PassOptions(max_parallel=max_parallel, worker=worker_id, stay=not once, poll_s=poll)
+    lines = live_lines(call)
+    options = PassOptions(
+        max_parallel=max_parallel,
+        worker=worker_id,
+        stay=not once,
+        poll_s=poll,
+        watch=lines.watch if lines else None,
+    )
     # The pass moves between directories, and a worker reads its file again.
     path = os.path.abspath(config) if config is not None else None
-    result = run_pass(call.runtime, options, path)
+    try:
+        result = run_pass(call.runtime, options, path)
+    finally:
+        if lines:
+            lines.clear()
     return conclude(call, result, exit_code=False)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cuectl.cli.options import Command
+from cuectl.cli.options import Command, Option
 from cuectl.cli.tables import Column
 
 if TYPE_CHECKING:
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from cuectl.cli.call import Call
 
 
-def run(call: Call) -> int | None:
+def run(call: Call, *, origin: bool) -> int | None:
     """Print the state directory, the zone, and every setting."""
+    del origin  # It is printed in any case; whoever asks for it gets it.
     from cuectl.engine.settings_origin import settings_with_origin
     from cuectl.store.reading import open_reader
 
@@ -61,6 +62,7 @@ command = Command(
         origin: an option, a variable, the file that says so, or built-in. Names that end in _s
         are in seconds under --json and --plain.
     """,
+    options=(Option(name="--origin", help="Print where each comes from; this is so anyway"),),
     see_also=("cue.yaml(5)", "cuectl-environment(7)"),
     run=run,
 )
