@@ -51,8 +51,10 @@ def words_of(line: Record, clock: Clock) -> Said:
             text = f"{detail.get('path')}: {detail.get('reason')}"
             return "DAMAGED", "red", one_line(text, _LONGEST)
         case "definitions":
-            word = "removed" if detail.get("removed") else "applied"
+            word = "removed" if detail.get("removed") else what
             return word, "", one_line(str(detail.get("path", "")), _LONGEST)
+        case "event" if "cloudevent" in detail:
+            return _of_event(detail["cloudevent"])
         case _:
             return line["type"], "yellow", _plain(detail)
 
@@ -157,7 +159,7 @@ def _schedule(trigger: Record) -> str:
         case "every":
             return f"every {span_in_words(trigger.get('every_s', 0))}"
         case other:
-            return "by hand" if other == "manual" else f"on {other}"
+            return "by hand" if other == "manual" else f"on {trigger.get('event') or other}"
 
 
 def _of_alert(what: str, record: Record, detail: Record) -> Said:
@@ -169,6 +171,13 @@ def _of_alert(what: str, record: Record, detail: Record) -> Said:
         text = f"{kind} to {sink}" + (f": {error}" if error else "")
         return what.replace("_", " "), "yellow" if error else "", one_line(text, _LONGEST)
     return what, "", one_line(kind, _LONGEST)
+
+
+def _of_event(event: Record) -> Said:
+    data = event.get("data")
+    told = _plain(data) if isinstance(data, dict) else str(data or "")
+    text = one_line(f"from {event.get('source', '?')}  {told}", _LONGEST)
+    return one_line(str(event.get("type", "?")), _LONGEST), "", text
 
 
 def _plain(detail: Record) -> str:

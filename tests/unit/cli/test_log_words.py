@@ -110,3 +110,20 @@ def test_a_text_from_outside_stays_on_its_line() -> None:
     assert word == "ok"
     assert "\n" not in rest
     assert "\x1b" not in rest
+
+
+def test_an_event_is_told_by_its_type_where_it_comes_from_and_what_it_holds() -> None:
+    data = {"status": "completed", "exitCode": 0}
+    event = {"type": "agent.completed", "source": "/cuectl/emit", "data": data}
+
+    assert said("event.recorded", detail={"cloudevent": event}) == (
+        "agent.completed",
+        "from /cuectl/emit status completed, exitCode 0",
+    )
+    assert said("event.forgotten") == ("event.forgotten", "")
+
+
+def test_a_definition_is_applied_indexed_or_removed() -> None:
+    assert said("definitions.applied", detail={"path": "a.yaml"}) == ("applied", "a.yaml")
+    assert said("definitions.applied", detail={"path": "a", "removed": True}) == ("removed", "a")
+    assert said("definitions.indexed") == ("indexed", "")
