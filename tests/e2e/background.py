@@ -69,7 +69,7 @@ class Background:
         """Send a signal, if one is given, and return the exit status."""
         if number is not None:
             self.process.send_signal(number)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=100)
 
 
 class Passes:

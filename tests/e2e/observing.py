@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 _LOOK_EVERY_S = 0.01
 FINAL = {"succeeded", "failed", "timed_out", "interrupted", "cancelled", "skipped", "missed"}
 

@@ -40,8 +40,8 @@ def run_until_nothing_is_open(cuectl: Cuectl, state: StoreState) -> None:
     until(is_over)
 
 
-def check(cuectl: Cuectl, state: StoreState, names: list[str]) -> None:
-    """Everything was done once, except what lost its process with the pass."""
+def check(cuectl: Cuectl, state: StoreState, names: list[str], killed: int = 0) -> None:
+    """Everything was done once, but for one execution of each pass that was killed."""
     ends: dict[str, list[str]] = {}
     for one in state.executions():
         ends.setdefault(one["cue_name"], []).append(one["status"])
@@ -50,6 +50,10 @@ def check(cuectl: Cuectl, state: StoreState, names: list[str]) -> None:
     done = effects(cuectl)
     assert len(done) == len(set(done))
     assert set(done) <= {one["id"] for one in state.executions()}
+    # Who was about to be started when the pass was killed may not have run, and that is told.
+    lost = {one["id"] for one in state.executions()} - set(done)
+    assert lost <= {one["id"] for one in state.executions() if one["status"] == "interrupted"}
+    assert len(lost) <= killed
     succeeded = {one["id"] for one in state.executions() if one["status"] == "succeeded"}
     assert succeeded <= set(done)
     assert {status for found in ends.values() for status in found} <= {"succeeded", "interrupted"}
@@ -66,20 +70,25 @@ def test_five_passes_at_once(cuectl: Cuectl, passes: Passes, state: StoreState) 
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_two_of_four_passes_are_killed(
+def test_two_of_four_passes_are_killed_while_cues_are_made(
     cuectl: Cuectl, passes: Passes, state: StoreState, seed: int
 ) -> None:
     due_cues(cuectl, 40)
+    creators = [
+        passes.run("create", "--name", f"new{number}", "--in", "0.2s", "--shell", EFFECT)
+        for number in range(4)
+    ]
     at_once = [passes.run("run-due", "--max-parallel", "2") for _ in range(4)]
     until(lambda: len(effects(cuectl)) > seed * 6)
     for one in at_once[seed % 3 :][:2]:
         one.kill()
+    assert [one.end() for one in creators] == [0] * 4
     for one in at_once:
         assert one.end() in (0, -signal.SIGKILL)
     run_until_nothing_is_open(cuectl, state)
 
-    check(cuectl, state, [f"due{number}" for number in range(40)])
-    assert len(effects(cuectl)) == 40
+    names = [f"due{n}" for n in range(40)] + [f"new{n}" for n in range(4)]
+    check(cuectl, state, names, killed=2)
     # At most what ran at that moment under the two passes.
     lost = [one for one in state.executions() if one["status"] == "interrupted"]
     assert len(lost) <= 4
@@ -106,5 +115,4 @@ def test_twenty_passes_and_twenty_creators_and_two_kills(
     assert {one.end() for one in at_once} <= {0, -signal.SIGKILL}
     run_until_nothing_is_open(cuectl, state)
     names = [f"due{n}" for n in range(200)] + [f"new{n}" for n in range(20)]
-    check(cuectl, state, names)
-    assert len(effects(cuectl)) == 220
+    check(cuectl, state, names, killed=2)
