@@ -51,6 +51,13 @@ def test_outside_its_window_it_says_nothing(quiet: Path, before_ms: int, after_m
     assert (quiet / "last-pass").stat().st_mtime_ns == 0
 
 
+def test_another_zone_of_the_machine_means_a_full_pass(
+    quiet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idle, "zone_identity", lambda: "/usr/share/zoneinfo/Asia/Kathmandu")
+    assert not idle.is_idle(str(quiet))
+
+
 def _append(home: Path) -> None:
     with Store(str(home)).transaction(0) as tx:
         tx.stage(Event(type="x.y"))
