@@ -71,7 +71,7 @@ def prompt_text(
     """
     from cuectl.model.event_templates import render
 
-    occasion = _occasion(execution, agent, payload, now, offset_minutes)
+    occasion = occasion_of(execution, agent, payload, now, offset_minutes)
     text = _template(execution.target, home) if template is None else template
     return render(text, occasion)
 
@@ -100,17 +100,26 @@ def named_variables(
     if not names:
         return {}
     agent = in_force.agent(agent_name(execution.target))
-    occasion = _occasion(execution, agent, payload, now, offset_minutes)
+    occasion = occasion_of(execution, agent, payload, now, offset_minutes)
     return {name: render(f"{{{{{name}}}}}", occasion) for name in names - payload.keys()}
 
 
-def _occasion(
+def occasion_of(
     execution: Execution,
     agent: AgentDefinition | None,
     payload: Record,
     now: int,
     offset_minutes: int,
 ) -> Occasion:
+    """Return what the templates of an execution are filled in for.
+
+    Args:
+        execution: with its event, if there was one.
+        agent: who gets the text; None for nobody.
+        payload: the whole payload.
+        now: the instant.
+        offset_minutes: of local time at that instant.
+    """
     from cuectl.model.event_templates import Occasion
     from cuectl.model.standard_variables import Place
 

@@ -113,6 +113,8 @@ def _staged(
         failed = replace(execution, status=ExecutionStatus.FAILED, ended_at=to.now, payload={})
         return _settled(tx, replace(failed, reason="payload", error=error.message), to)
     execution = replace(execution, payload=kept, payload_ref=reference)
+    if execution.target.get("kwargs"):
+        execution = _with_arguments(execution, payload, to)
     if execution.target["type"] == "notify":
         return _notified(tx, execution, payload, to)
     if place is Beside.SKIP:
@@ -158,16 +160,31 @@ def _notified(tx: Transaction, execution: Execution, payload: Record, to: Settli
 
 def notification_text(execution: Execution, payload: Record, to: Settling) -> str:
     """Return the message of a notification, its variables filled in."""
-    from cuectl.model.event_templates import Occasion, render
-    from cuectl.model.standard_variables import Place
+    return _filled(execution.target["message"], execution, payload, to)[:2_000]
 
-    event = execution.event or {}
-    occasion = Occasion(
-        event=event.get("type"),
-        at=event.get("at", to.now),
-        subscription=execution.cue_name,
-        run_id=execution.id,
-        payload=payload,
-        place=Place(now=to.now),
-    )
-    return render(execution.target["message"], occasion)[:2_000]
+
+def _filled(template: str, execution: Execution, payload: Record, to: Settling) -> str:
+    from cuectl.engine.agent_work import agent_name, occasion_of
+    from cuectl.model.event_templates import render
+
+    if "{{" not in template:
+        return template
+    agent = to.in_force.agent(agent_name(execution.target)) if to.in_force is not None else None
+    occasion = occasion_of(execution, agent, payload, to.now, to.offset_of(to.now))
+    return render(template, occasion)
+
+
+def _with_arguments(execution: Execution, payload: Record, to: Settling) -> Execution:
+    """Return the execution of a workflow with the variables in its arguments filled in."""
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, str):
+            return _filled(value, execution, payload, to)
+        if isinstance(value, list):
+            return [filled(each) for each in value]
+        if isinstance(value, dict):
+            return {key: filled(each) for key, each in value.items()}
+        return value
+
+    kwargs = filled(execution.target["kwargs"])
+    return replace(execution, target=execution.target | {"kwargs": kwargs})

@@ -9,6 +9,7 @@ from cuectl.engine.dispatch import dispatch
 from cuectl.engine.listeners import is_listening, ready
 from cuectl.model.event import Event
 from cuectl.model.event_types import COMPLETED
+from cuectl.model.execution_status import ExecutionStatus
 from cuectl.model.fan_in import (
     Report,
     Round,
@@ -18,7 +19,6 @@ from cuectl.model.fan_in import (
     rounds_record,
 )
 from cuectl.model.ids import EVENT_PREFIX, timed_id
-from cuectl.model.plan import Drop
 from cuectl.model.values import replace
 from cuectl.store import paths
 from cuectl.store.lines import Event as Line
@@ -52,6 +52,10 @@ def report(
         execution=event.execution,
     )
     before = read_rounds(tx, cue.id)
+    if any(one.deadline <= to.now for one in before):
+        # No pass has looked since: a report after the time limit begins a new round.
+        _end_late(tx, cue, before, to)
+        before = read_rounds(tx, cue.id)
     rounds, place = _placed(tx, cue, before, said, event, to)
     missing = rounds[place].missing(subscription.sources)
     if missing:
@@ -192,7 +196,11 @@ def plan_fan_in(tx: Transaction, marker: Marker, to: Settling, stale: list[Marke
             gone |= _line(known[0], rounds, rest, "", {}).set
         tx.stage(Line(type="fanin.dropped", ids={"cue": marker.id}, set=gone))
         return
-    cue = known[0]
+    _end_late(tx, known[0], rounds, to)
+
+
+def _end_late(tx: Transaction, cue: Cue, rounds: tuple[Round, ...], to: Settling) -> None:
+    late = [one for one in rounds if one.deadline <= to.now]
     rest = tuple(one for one in rounds if one.deadline > to.now)
     tx.stage(_line(cue, rounds, rest, "fanin.timed_out", {"rounds": len(late)}))
     for one in late:
@@ -210,10 +218,19 @@ def _give_up(
     from cuectl.engine.cue_alerts import alert
     from cuectl.engine.settle import read_cue
 
-    drop = Drop(reason=TIMED_OUT, first=late.started_at, last=to.now, count=1, missed=True)
-    dropped = claim.dropped_execution(cue, drop)
-    waited = {"waitedFor": list(missing), "reported": [one.source for one in late.reports]}
-    dropped = replace(dropped, payload=waited, ended_at=to.now, triggered_by="event")
+    fresh = claim.new_execution(cue, to.now, key=f"{late.root}.{late.started_at}")
+    dropped = replace(
+        fresh,
+        status=ExecutionStatus.MISSED,
+        reason=TIMED_OUT,
+        triggered_by="event",
+        root_id=_root_of(tx, late) or fresh.id,
+        parent_id=late.reports[-1].execution,
+        depth=max(one.depth for one in late.reports),
+        target={},
+        payload={"waitedFor": list(missing), "reported": [one.source for one in late.reports]},
+        ended_at=to.now,
+    )
     tx.stage(claim.settled_event(dropped))
     known = read_cue(tx, cue.id)
     if known is not None:

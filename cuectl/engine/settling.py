@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from cuectl.model.execution import Execution
 
 
+def _utc(_: int) -> int:
+    return 0
+
+
 @dataclass(slots=True, kw_only=True)
 class Settling:
     """What settling needs besides the transaction.
@@ -29,6 +33,7 @@ class Settling:
         in_force: the definitions, for the limits of agents and what listens to events; None
             leaves both to the next pass.
         worker: name of the worker whose pass it is.
+        offset_of: how far local time is from UTC at an instant, in minutes.
         room: how many more executions the pass may claim for what events start; None when it
             leaves all of them to the agenda.
         listeners: type of event to who listens to it, as this change has read it.
@@ -50,6 +55,7 @@ class Settling:
     sinks_of: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
     in_force: InForce | None = None
     worker: str | None = None
+    offset_of: Callable[[int], int] = _utc
     room: Callable[[], int] | None = None
     listeners: dict[str, Audience[Listener]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)

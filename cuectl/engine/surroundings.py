@@ -54,6 +54,7 @@ class Context:
             mask_json=self.masker.mask_json if self.masker else _as_it_is,
             in_force=self.in_force,
             worker=self.worker,
+            offset_of=self.around.offset_minutes,
             sinks_of=lambda names: sink_keys(names, self.in_force.alerts),
         )
 

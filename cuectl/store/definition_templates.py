@@ -21,15 +21,28 @@ def check_prompts(fields: Fields, event: str) -> None:
         node = fields.node.entries[key].value
         for each in node.items if node.kind is Kind.LIST else (node,):
             check_template(fields, key, each, event)
+    for key in fields.given(("shell", "command", "env", "kwargs", "notify")):
+        _check_below(fields, key, fields.node.entries[key].value, event)
 
 
-def check_template(fields: Fields, key: str, node: Node, event: str) -> None:
-    """Report variables in one text that there are not."""
+def _check_below(fields: Fields, key: str, node: Node, event: str) -> None:
+    """Report variables in the texts of a value; names without CUE_ are fields of a payload."""
+    for entry in node.entries.values():
+        _check_below(fields, key, entry.value, event)
+    for each in node.items:
+        _check_below(fields, key, each, event)
+    check_template(fields, key, node, event, prefix="CUE_")
+
+
+def check_template(fields: Fields, key: str, node: Node, event: str, *, prefix: str = "") -> None:
+    """Report variables in one text that there are not, of those that begin so."""
     if node.kind is not Kind.TEXT:
         return
     # What the sources of a join hand on may come from further up, so any name is good there.
     sources = None if event == event_types.COMPLETED else ()
     for unknown in unknown_variables(node.text, sources):
+        if not unknown.name.upper().startswith(prefix):
+            continue
         hint = f"did you mean '{{{{{unknown.nearest}}}}}'?" if unknown.nearest else None
         message = f"'{{{{{shown(unknown.name)}}}}}' in '{key}' of {fields.what} is not a variable"
         fields.findings.error(node, message, hint=hint or "all of them: cuectl help templates")

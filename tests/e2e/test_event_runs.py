@@ -182,3 +182,61 @@ def test_a_notification_tells_and_asks_for_nothing(cuectl: Cuectl, state: StoreS
     emit(cuectl, "go.now")
     assert state.alerts() == ["notification", "notification"]
     assert cuectl.json("alerts", "list") == []
+
+
+def test_agents_on_a_schedule_start_chains_too(cuectl: Cuectl, state: StoreState) -> None:
+    pipeline(
+        cuectl,
+        """
+  - {name: after, event: agent.completed, source_session: alpha, agent: beta,
+     filter: {triggeredBy: "night*"}, prompt: "{{CUE_SOURCE_OUTPUT}}!"}
+cues:
+  nightly: {cron: "5 2 * * *", agent: alpha, prompt: "Good night"}
+""",
+    )
+    run(cuectl, "2026-11-21T02:05:00Z")
+    assert results(state) == {"nightly": ["Good night"], "after": ["Good night!"]}
+
+
+def test_a_verdict_of_a_person_is_awaited_before_others_are_told(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    pipeline(
+        cuectl,
+        """
+  - {name: one, event: go.now, agent: alpha, prompt: A, verification: manual}
+  - {name: two, event: agent.completed, source_session: alpha, agent: beta,
+     prompt: "{{CUE_SOURCE_STATUS}}"}
+""",
+    )
+    emit(cuectl, "go.now")
+    run(cuectl)
+    assert "two" not in results(state)
+    assert cuectl.run("verify", state.one("one")["id"], "--reject").status == 0
+    run(cuectl)
+    assert results(state)["two"] == ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("prompt: '{{CUE_FIEL_PATH}}'", "'{{CUE_FIEL_PATH}}' in 'prompt'"),
+        ("command: [echo, '{{CUE_FIEL_PATH}}']", "'{{CUE_FIEL_PATH}}' in 'command'"),
+        ("action: notify, notify: {message: '{{CUE_X}}'}", "'{{CUE_X}}' in 'notify'"),
+        ("prompt: x, evnt: y", "'evnt'"),
+        ("prompt: x, filter: {a: [1]}", "'a' in 'filter'"),
+        ("prompt: x, filter: 3", "'filter'"),
+        ("prompt: x, fan_out: 7", "'fan_out'"),
+    ],
+)
+def test_a_bad_subscription_is_told_with_its_place(cuectl: Cuectl, line: str, message: str) -> None:
+    text = (
+        f"agents: {{a: {{cmd: [cat]}}}}\nsubscriptions:\n  - {{name: n, event: go.now, {line}}}\n"
+    )
+    (cuectl.work / "cue.yaml").write_text(text)
+    answer = cuectl.run("validate", "cue.yaml")
+    assert answer.status == 7
+    assert "cue.yaml:3:" in answer.stdout
+    assert message in answer.stdout
+    assert cuectl.run("apply", "cue.yaml").status == 7
+    assert not cuectl.home.exists()
