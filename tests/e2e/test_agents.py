@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.agent_stubs import define, program
-from tests.e2e.observing import processes_with, until
+from tests.e2e.observing import is_gone, processes_with, until
 
 if TYPE_CHECKING:
     from typing import Any
@@ -372,3 +372,42 @@ def test_a_turn_that_makes_no_sense_is_refused(
     assert (answer.status, answer.stdout) == (2, "")
     assert answer.stderr.splitlines()[0] == f"cuectl: error: {message}"
     assert not cuectl.home.exists()
+
+
+def test_a_turn_that_takes_too_long_is_ended_with_its_whole_tree(
+    impatient: Cuectl, state: StoreState
+) -> None:
+    script = "(trap '' TERM; setsid sleep 61 & echo $! >$HOME/deep; echo $$ >$HOME/pid; wait)"
+    bot(impatient, f"echo begun; {script}", ", timeout: 1s")
+    ask(impatient, "ask")
+    impatient.at("2026-11-21T02:00:00Z").run("run-due")
+    record = state.one()
+    assert record["status"] == "timed_out"
+    assert record["reason"] == "time limit of 1 s exceeded"
+    assert record["result"] == "begun"
+    assert impatient.run("executions", "output", record["id"], "--answer").stdout == "begun\n"
+    pids = [int((impatient.user / name).read_text()) for name in ("deep", "pid")]
+    until(lambda: all(is_gone(pid) for pid in pids))
+    assert state.cue("ask")["last_status"] == "timed_out"
+
+
+def test_a_turn_outlives_the_death_of_its_pass(cuectl: Cuectl, state: StoreState) -> None:
+    result = {"type": "result", "subtype": "success", "result": "still here", "session_id": "s-1"}
+    script = "#!/bin/sh\necho up >$HOME/up\nuntil [ -e $HOME/go ]; do sleep 0.05; done\n"
+    path = program(cuectl, "claude", f"{script}echo '{json.dumps(result)}'\n")
+    define(cuectl, f"agents: {{bot: {{driver: claude, cmd: ['{path}']}}}}\n")
+    ask(cuectl, "ask")
+    ask(cuectl, "next")
+    passing = cuectl.at("2026-11-21T02:00:00Z").start("run-due")
+    until(lambda: (cuectl.user / "up").exists())
+    passing.kill()
+    passing.communicate()
+    run(cuectl, "2026-11-21T02:01:00Z")
+    assert sorted(one["status"] for one in state.executions()) == ["pending", "queued"]
+    (cuectl.user / "go").touch()
+    until(lambda: not processes_with(str(cuectl.work)))
+    run(cuectl, "2026-11-21T02:02:00Z")
+    assert state.ends() == ["succeeded", "succeeded"]
+    assert {one["result"] for one in state.executions()} == {"still here"}
+    assert {one["metadata"]["session"] for one in state.executions()} == {"s-1"}
+    assert [one.get("adopted", False) for one in state.executions()].count(True) == 1
