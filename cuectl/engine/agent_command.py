@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from cuectl.engine.agents import driver_of
@@ -52,6 +53,7 @@ def turn_command(agent: AgentDefinition, ask: Ask) -> TurnCommand:
     )
     template = "\0".join([*words, *more])
     argv = [_filled(word, ask) for word in (*words, *more)]
+    argv[0] = os.path.expanduser(argv[0])
     if "{prompt}" in template or "{prompt_file}" in template:
         if "{prompt}" in template:
             _check_argument(ask.prompt)

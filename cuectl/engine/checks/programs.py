@@ -74,7 +74,7 @@ def _wanted(patient: Patient) -> Iterator[Wanted]:
         yield from _first(user, handler.argv, handler.shell, handler.cwd, handler.env)
     for agent in patient.in_force.agents.values():
         user = f"agent '{agent.name}'"
-        argv = agent.argv
+        argv = tuple(os.path.expanduser(word) for word in agent.argv[:1])
         if not argv and agent.shell is None and agent.driver != "command":
             argv = (agent.driver,)
         yield from _first(user, argv, agent.shell, agent.cwd, agent.env)

@@ -82,6 +82,12 @@ def test_a_turn_has_the_command_line_of_its_driver(
     assert command.reads_prompt is reads_prompt
 
 
+def test_the_home_directory_may_stand_before_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    command = turn_command(_agent("command", argv=("~/bin/x", "~")), _ask())
+    assert command.argv == ("/home/me/bin/x", "~")
+
+
 def test_a_prompt_is_never_part_of_a_line_for_the_shell() -> None:
     agent = _agent("command", shell="cat; echo {prompt}", prompt="arg")
     command = turn_command(agent, _ask("$(rm -rf /)"))
