@@ -61,7 +61,8 @@ def finish(
     result.problems += tuple(f"can't write '{store.home}/{path}'" for path in unwritten)
     if alerts.deliver:
         start_delivery(runtime)
-    if checkpoint.is_due(store, now):
+    # Its age is that of a file, which the machine's clock has stamped.
+    if checkpoint.is_due(store, now - runtime.clock.offset_ms):
         checkpoint.checkpoint(store)
 
 

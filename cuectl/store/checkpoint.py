@@ -22,7 +22,7 @@ def rotate_if_large(store: Store, now: int) -> None:
 
 
 def is_due(store: Store, now: int) -> bool:
-    """Tell whether enough has happened since the last checkpoint."""
+    """Tell whether enough has happened since the last checkpoint; `now` by the machine's clock."""
     path = f"{store.home}/journal/checkpoint"
     known = read_applied(path)
     done = store.journal.place.seq - (known.position.seq if known else 0)

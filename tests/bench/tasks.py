@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,13 +34,18 @@ def measure_tasks(scene: Scene) -> list[Line]:
         name="run-due, each cue a task with a handler",
         run=lambda n: _pass(scene, f"handler-{n}", HANDLED),
     )
+    checkpoint = Candidate(
+        name="run-due, commands, and the checkpoint that each ten minutes bring",
+        run=lambda n: _pass(scene, f"checkpoint-{n}", TRUE, aged_s=3_600),
+    )
     creating = Candidate(name="creating as many empty files", run=lambda n: _files(scene, n))
-    found = measure([floor, commands, handlers, creating], scene.rounds(9, 3))
+    found = measure([floor, commands, handlers, checkpoint, creating], scene.rounds(7, 3))
     return [
         title(f"{TASKS:,} x true in one pass"),
         floor_line(against(found, floor.name, floor.name)),
         ratio_line(against(found, commands.name, floor.name), BAR),
         ratio_line(against(found, handlers.name, floor.name), BAR),
+        ratio_line(against(found, checkpoint.name, floor.name)),
         ratio_line(against(found, creating.name, floor.name)),
         _syncs(scene),
     ]
@@ -66,8 +73,11 @@ def _home(scene: Scene, name: str, target: Record) -> str:
     return home
 
 
-def _pass(scene: Scene, name: str, target: Record) -> Sample:
+def _pass(scene: Scene, name: str, target: Record, aged_s: int = 0) -> Sample:
     home = _home(scene, name, target)
+    if aged_s:
+        long_ago = time.time() - aged_s
+        os.utime(Path(home, "FORMAT"), (long_ago, long_ago))
     environment = scene.installed.environment(home, CUECTL_NOW=to_text(T0 + 1_000))
     argv = [scene.installed.cuectl, "run-due", "--max-parallel", str(AT_ONCE)]
     sample = run_process(argv, environment)
