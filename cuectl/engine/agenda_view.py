@@ -15,8 +15,8 @@ OVERDUE_MS = 300_000
 _LOOK_AHEAD = 100
 # With so many cues overdue, it does not matter whether a marker more or less is a leftover.
 _CHECKED_MOST = 1_000
-# Occurrences of cues, pending executions, retries: what a pass starts something for.
-_WORK = frozenset("cer")
+# Occurrences of cues, pending executions, retries, sources of time: what starts something.
+_WORK = frozenset("cers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def _stands(source: ViewSource, marker: Marker) -> bool:
 
 
 def _name(source: ViewSource, marker: Marker) -> str:
-    folders = ("cues",) if marker.kind == "c" else ("waiting", "open")
+    folders = ("cues",) if marker.kind in "cs" else ("waiting", "open")
     for folder in folders:
         try:
             record = source.read(f"{folder}/{marker.id}.json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cuectl.store import files, passes
+from cuectl.store import files, passes, source_memory
 from cuectl.store.findings import NOTE, Finding
 from cuectl.store.views import FOLDERS
 
@@ -72,7 +72,7 @@ def run_files(home: str) -> Iterator[tuple[str, str]]:
 
 def temporary_files(home: str) -> Iterator[str]:
     """Yield the paths, below the home, of files that were being written by somebody."""
-    folders = [*FOLDERS, "journal", "passes", "payloads", "runs"]
+    folders = [*FOLDERS, "journal", "passes", "payloads", "memory", "runs"]
     runs = [f"runs/{day}" for day in files.list_directory(f"{home}/runs")]
     for folder in ["", *folders, *runs]:
         below = f"{folder}/" if folder else ""
@@ -94,6 +94,10 @@ def leftovers(home: str, views: Views, named: Named) -> list[Finding]:
         if identity not in named.executions
     ]
     found += _pass_files(home, views)
+    found += [
+        _note(path, "what an event source remembered once")
+        for path in source_memory.unnamed(home, views)
+    ]
     found += [
         _note(f"payloads/{name}", "a payload that nobody uses")
         for name in sorted(files.list_directory(f"{home}/payloads"))
@@ -128,6 +132,9 @@ def missing_payloads(home: str, views: Views) -> list[Finding]:
                 where = os.path.relpath(paths.payload_file(home, reference), home)
                 words = f"the payload of '{path}' can't be read: {error}"
                 found.append(Finding(kind="payload", subject=where, message=words))
+    for where, why in source_memory.damaged(home, views):
+        words = f"what an event source has seen can't be read: {why}"
+        found.append(Finding(kind="memory", subject=where, message=words))
     return found
 
 

@@ -11,9 +11,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cuectl.store import files
+
+if TYPE_CHECKING:
+    from cuectl.store.lines import Views
 
 Record = dict[str, Any]
 
@@ -55,11 +58,39 @@ def read(home: str, cue_id: str, named: Record) -> Record:
 
 
 def keep_only(home: str, cue_id: str, named: Record | None) -> None:
-    """Remove the memories of a source but the one that is named; None keeps none."""
-    kept = None if named is None else file_name(cue_id, named)
+    """Remove the memories of a source but the one that is named; None is for one that is gone."""
+    kept = () if named is None else (file_name(cue_id, named), f"{cue_id}{_LOCK}")
     for name in files.list_directory(f"{home}/{FOLDER}"):
-        if name.startswith(f"{cue_id}.") and name != kept and not name.endswith(_LOCK):
+        if name.startswith(f"{cue_id}.") and name not in kept:
             files.remove_file(f"{home}/{FOLDER}/{name}")
+
+
+def unnamed(home: str, views: Views) -> list[str]:
+    """Return the paths, below the home, of memories that no record names: of dead passes."""
+    named = {name for name, _ in _named_in(views)}
+    names = files.list_directory(f"{home}/{FOLDER}")
+    unknown = [one for one in names if one not in named and one.endswith(".json")]
+    return sorted(f"{FOLDER}/{one}" for one in unknown)
+
+
+def damaged(home: str, views: Views) -> list[tuple[str, str]]:
+    """Return the memories that records name and that are gone or damaged, and why."""
+    found = []
+    for name, (cue_id, named) in _named_in(views):
+        try:
+            read(home, cue_id, named)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            found.append((f"{FOLDER}/{name}", str(error)))
+    return found
+
+
+def _named_in(views: Views) -> list[tuple[str, tuple[str, Record]]]:
+    found = []
+    for path, value in views.items():
+        if path.startswith("sources/") and isinstance(value, dict) and "memory" in value:
+            cue_id, named = path[8:].removesuffix(".json"), value["memory"]
+            found.append((file_name(cue_id, named), (cue_id, named)))
+    return found
 
 
 def file_name(cue_id: str, named: Record) -> str:

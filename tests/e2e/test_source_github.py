@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from cuectl.engine.sources import Ask, SourceError
+from cuectl.engine.sources.github import poll
 from tests.e2e.github_stub import GitHub, item
+from tests.e2e.observing import processes_with, until
 from tests.e2e.test_sources import define, lines_of, prompts, tick, told
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.builder import Cuectl
     from tests.e2e.observing import StoreState
 
@@ -145,3 +151,22 @@ def test_a_repository_is_found_in_the_directory_and_secrets_are_masked(
     assert "bad credentials" in said
     assert "s3cret" not in said
     assert "--repo" not in github.calls[0]
+
+
+def test_a_gh_that_hangs_is_ended_with_all_that_it_has_started(tmp_path: Path) -> None:
+    (tmp_path / "gh").write_text("#!/bin/sh\nsleep 997 &\nsleep 998\n")
+    (tmp_path / "gh").chmod(0o755)
+    ask = Ask(
+        trigger={"event": "github.issue", "repo": "a/b"},
+        root=str(tmp_path),
+        memory=None,
+        now=0,
+        machine_ns=0,
+        deadline_s=time.monotonic() + 0.3,
+        environment={"PATH": f"{tmp_path}:/usr/bin:/bin", "MARK_OF_TEST": str(tmp_path)},
+        home=str(tmp_path),
+        accepts=bool,
+    )
+    with pytest.raises(SourceError, match="gh has not answered in time"):
+        poll(ask)
+    until(lambda: processes_with(str(tmp_path)) == [], "all are gone")

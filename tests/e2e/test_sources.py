@@ -72,6 +72,7 @@ def test_a_heartbeat_and_a_schedule_catch_up_with_one_event(
     )
     tick(cuectl, "2026-11-21T02:00:00Z")
     tick(cuectl, "2026-11-21T02:04:00Z")
+    assert "next       beat, Sat 21 Nov 02:05 UTC" in cuectl.run("status").stdout
     tick(cuectl, "2026-11-21T02:05:00Z")
     tick(cuectl, "2026-11-21T03:16:00Z")
     tick(cuectl, "2026-11-21T03:17:00Z")
@@ -268,6 +269,7 @@ def test_a_short_pass_sees_what_is_new(cuectl: Cuectl, state: StoreState) -> Non
     # What was lost or damaged is noticed by the full pass that follows.
     for memory in (cuectl.home / "memory").glob("*.json"):
         memory.write_text("{}")
+    assert "what an event source has seen can't be read" in cuectl.run("fsck").stdout
     assert "source_failed" in cuectl.run("run-due").stderr
     cuectl.run("run-due").gives()
     cuectl.run("run-due").gives()
