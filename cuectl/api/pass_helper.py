@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 from typing import TYPE_CHECKING, Any
 
 from cuectl.api.authority import RunTokens
 from cuectl.api.server import Server
 from cuectl.api.service import Service
 from cuectl.engine.clock import monotonic_s
-from cuectl.engine.endpoint import LISTENER_FD
+from cuectl.engine.endpoint import INTRODUCTION_FD, LISTENER_FD
+from cuectl.engine.live import ENDED, LOST, STARTS_AGAIN, Live
 from cuectl.model.errors import UsageError
 from cuectl.store import paths
 from cuectl.store.reading import open_reader
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _LIFELINE_FD = 0
 _LONGEST_INTRODUCTION = 4_096
 _REST_S = 30.0
+# What is said of an execution whose pass has died and that no process works at.
+_HAS_NO_PROCESS = (ENDED, LOST, STARTS_AGAIN)
 
 
 def serve_pass(runtime: Runtime) -> None:
@@ -55,15 +59,10 @@ def serve_pass(runtime: Runtime) -> None:
 
 
 def _introduction() -> dict[str, Any]:
-    data = b""
     try:
-        while not data.endswith(b"\n") and len(data) < _LONGEST_INTRODUCTION:
-            part = os.read(_LIFELINE_FD, 1)
-            if not part:
-                break
-            data += part
-        told = json.loads(data)
-        os.fstat(LISTENER_FD)
+        listens = stat.S_ISSOCK(os.fstat(LISTENER_FD).st_mode)
+        told = json.loads(os.read(INTRODUCTION_FD, _LONGEST_INTRODUCTION)) if listens else None
+        os.close(INTRODUCTION_FD)
     except (OSError, ValueError):
         told = None
     if not isinstance(told, dict) or not {"pass", "secret", "port"} <= told.keys():
@@ -95,15 +94,22 @@ class _Lifeline:
 
 
 def _is_over(runtime: Runtime, pass_id: str, *, gone: bool, rest_s: float) -> bool:
-    """Tell whether nobody can come any more: the executions of the pass are settled."""
+    """Tell whether nobody can come any more: the executions of the pass have ended.
+
+    Those of a pass that was killed have ended when no process of theirs is left, though
+    another pass has yet to settle them.
+    """
     if not gone and rest_s < _REST_S:
         return False
     reader = open_reader(runtime.existing_store)
+    live = Live(runtime.home, runtime.now())
     for name in reader.names("open"):
         try:
             record = reader.read(paths.open_execution(name.removesuffix(".json")))
         except BadView:
             continue
-        if record is not None and record.get("pass_id") == pass_id:
+        if record is None or record.get("pass_id") != pass_id:
+            continue
+        if not gone or live.of(record).get("reason") not in _HAS_NO_PROCESS:
             return False
     return True

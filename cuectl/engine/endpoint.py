@@ -1,12 +1,16 @@
 """The interface of a pass: it only listens; whoever connects first makes a helper of its own.
 
 The helper inherits the listening socket, answers and commits like any command, and lives
-until the executions of this pass have ended, also when the pass was killed. So the pass pays
-for a socket and for nothing else, and a request never waits for a handler.
+until the executions of this pass have ended, also when the pass was killed. Until then a
+keeper holds the socket: a shell that waits for a word of the pass, and becomes the helper when
+it hears it, or when the pass dies without one. So the pass pays for a socket and a sleeping
+shell, a request never waits for a handler, and no handler is left with an address where nobody
+answers.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -24,6 +28,11 @@ if TYPE_CHECKING:
 
 HELPER = "pass-api"
 LISTENER_FD = 3
+INTRODUCTION_FD = 4
+_FIRST_FREE_FD = 10
+# A pass that ends in order says so; one that is killed says nothing.
+_KEEPER = 'read -r word; [ "$word" = over ] || exec "$@"'
+_BECOME, _OVER = b"become\n", b"over\n"
 _BACKLOG = 64
 _HERE = "127.0.0.1"
 _SECRET_BYTES = 32
@@ -40,6 +49,7 @@ class Endpoint:
         self._watched = watched
         self._listener: socket | None = None
         self._lifeline: socket | None = None
+        self._has_helper = False
         self._secret = b""
         self._port = 0
 
@@ -52,6 +62,8 @@ class Endpoint:
         """
         if not self._secret and not self._open():
             return {}
+        if self._lifeline is None:
+            self._keep()
         base = f"http://{_HERE}:{self._port}"
         return {
             "CUEAPI_BASE_URL": base,
@@ -76,49 +88,68 @@ class Endpoint:
         self._watched[listener.fileno()] = self._start_helper
         return True
 
-    def _start_helper(self) -> None:
-        """Give the socket to a helper; its end is seen at the line between us."""
+    def _keep(self) -> None:
+        """Give the socket to a keeper; its end is seen at the line between us."""
         from _socket import socketpair
 
         if self._listener is None:
             return
-        ours, theirs = socketpair()
+        try:
+            ours, theirs = socketpair()
+        except OSError:
+            return
         try:
             self._spawn(self._listener.fileno(), theirs.fileno())
-            ours.sendall(self._introduction())
         except OSError:
             ours.close()
             return
         finally:
             theirs.close()
-        self._lifeline = ours
-        del self._watched[self._listener.fileno()]
+        self._lifeline, self._has_helper = ours, False
         self._watched[ours.fileno()] = self._helper_ended
 
+    def _start_helper(self) -> None:
+        """Let the keeper become the helper; it has the connection to come."""
+        if self._lifeline is None:
+            self._keep()
+        if self._lifeline is None or self._listener is None:
+            return
+        try:
+            self._lifeline.sendall(_BECOME)
+        except OSError:
+            # It has just ended, which is seen next.
+            return
+        self._has_helper = True
+        del self._watched[self._listener.fileno()]
+
     def _spawn(self, listener: int, lifeline: int) -> None:
+        import fcntl
+
         from cuectl.engine.own_process import own_command, own_environment
 
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        # Moved out of the way first, so that no number is overwritten before it was copied.
-        high = [os.dup(fd) for fd in (listener, lifeline)]
+        told, tell = os.pipe()
+        high: list[int] = []
         try:
-            words = [*own_command(), HELPER]
+            os.write(tell, self._introduction())
+            # Out of the way, so that no number is overwritten before it was copied.
+            high.extend(
+                fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD)
+                for fd in (lifeline, null, null, listener, told)
+            )
+            targets = (0, 1, 2, LISTENER_FD, INTRODUCTION_FD)
+            copies = zip(high, targets, strict=True)
             os.posix_spawn(
-                words[0],
-                words,
+                "/bin/sh",
+                ["sh", "-c", _KEEPER, "sh", *own_command(), HELPER],
                 own_environment(self._runtime),
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, high[1], 0),
-                    (os.POSIX_SPAWN_DUP2, null, 1),
-                    (os.POSIX_SPAWN_DUP2, null, 2),
-                    (os.POSIX_SPAWN_DUP2, high[0], LISTENER_FD),
-                ],
+                file_actions=[(os.POSIX_SPAWN_DUP2, fd, target) for fd, target in copies],
                 setsid=True,
                 setsigmask=[],
                 setsigdef=[signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD],
             )
         finally:
-            for fd in (null, *high):
+            for fd in (null, told, tell, *high):
                 os.close(fd)
 
     def _introduction(self) -> bytes:
@@ -131,12 +162,15 @@ class Endpoint:
             return
         del self._watched[self._lifeline.fileno()]
         self._lifeline.close()
-        self._lifeline = None
+        self._lifeline, self._has_helper = None, False
         self._watched[self._listener.fileno()] = self._start_helper
 
     def close(self) -> None:
         """Let go of the socket; a helper goes on while it is needed."""
         self._watched.clear()
+        if self._lifeline is not None and not self._has_helper:
+            with contextlib.suppress(OSError):
+                self._lifeline.sendall(_OVER)
         for one in (self._listener, self._lifeline):
             if one is not None:
                 one.close()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tests.api.client import Client, Serve
 
+# More look longer: CUECTL_FUZZ_EXAMPLES=100.
+EXAMPLES = int(os.environ.get("CUECTL_FUZZ_EXAMPLES", "15"))
 FUZZ = """\
 import sys
 import schemathesis
@@ -75,16 +77,16 @@ def test_every_reference_leads_somewhere() -> None:
     assert references == set(named)
 
 
+@pytest.mark.timeout(120 + 6 * EXAMPLES)
 @pytest.mark.skipif(find_spec("schemathesis") is None, reason="schemathesis is not installed")
 def test_a_fuzzer_finds_nothing_that_is_not_described(served: Serve, tmp_path: Path) -> None:
     """Requests made from the description, good and bad ones, are answered as described."""
-    examples = os.environ.get("CUECTL_FUZZ_EXAMPLES", "15")
     url, token = served.told["url"], served.client.token or ""
     script = tmp_path / "test_fuzz.py"
     script.write_text(
         FUZZ.replace("sys.argv[1]", repr(url))
         .replace("sys.argv[2]", repr(token))
-        .replace("sys.argv[3]", repr(examples))
+        .replace("sys.argv[3]", repr(str(EXAMPLES)))
     )
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header"]
     words += ["-c", os.devnull, "--rootdir", str(tmp_path), str(script)]

@@ -66,6 +66,15 @@ def finish(process: subprocess.Popen[bytes], handlers: list[Handler], said: str 
 
 
 def helpers(cuectl: Cuectl) -> list[int]:
+    return [pid for pid, words in _of_passes(cuectl) if words[0] != b"sh"]
+
+
+def keepers(cuectl: Cuectl) -> list[int]:
+    """Return the shells that wait to become helpers."""
+    return [pid for pid, words in _of_passes(cuectl) if words[0] == b"sh"]
+
+
+def _of_passes(cuectl: Cuectl) -> list[tuple[int, list[bytes]]]:
     found = []
     for pid in processes_with(str(cuectl.home)):
         try:
@@ -73,7 +82,7 @@ def helpers(cuectl: Cuectl) -> list[int]:
         except OSError:
             continue
         if b"pass-api" in words:
-            found.append(pid)
+            found.append((pid, words))
     return found
 
 
@@ -172,6 +181,39 @@ def test_a_pass_that_is_killed_leaves_its_helper_to_its_handlers(
     until(lambda: is_gone(helper), "the helper has ended")
     ends = {one["cue_name"]: one["status"] for one in cuectl.json("executions", "list")}
     assert ends["a"] == ends["b"] == "interrupted"
+
+
+def test_a_pass_that_is_killed_before_anybody_has_connected_answers_its_handlers(
+    cuectl: Cuectl, handlers: list[Handler]
+) -> None:
+    """Regression: a handler of a killed pass got 'connection refused' for its first request."""
+    process = cuectl.start("run-due", start_new_session=True)
+    client = handlers[0].client()
+    handlers[1].env()
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    made = client.post("/v1/cues", cue_body("child")).gives(201)
+    assert made["parent_id"] is not None
+    (helper,) = helpers(cuectl)
+    for one in handlers:
+        one.end()
+    # Nobody can come any more, though no pass has settled anything yet.
+    until(lambda: is_gone(helper), "the helper has ended")
+    cuectl.run("run-due")
+    found = {one["name"] for one in cuectl.json("list")}
+    assert "child" in found
+
+
+def test_a_pass_whose_handlers_are_silent_leaves_nobody_behind(
+    cuectl: Cuectl, handlers: list[Handler]
+) -> None:
+    process = cuectl.start("run-due")
+    for one in handlers:
+        one.env()
+    (keeper,) = keepers(cuectl)
+    assert helpers(cuectl) == []
+    finish(process, handlers)
+    until(lambda: is_gone(keeper), "the keeper has ended")
 
 
 def test_a_helper_that_is_killed_is_replaced(cuectl: Cuectl, handlers: list[Handler]) -> None:
