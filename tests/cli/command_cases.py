@@ -111,6 +111,18 @@ CASES: dict[str, Case] = {
     "completion": Case("bash", "tcsh", 2),
     "help": Case("create", _NONE, 5),
     "version": Case("", "x", 2),
+    "workflow list": Case("", "x", 2),
+    "workflow show": Case("done", _NONE, 5),
+    "workflow check": Case("", "--module missing.py", 5),
+    "workflow run": Case("done --who=me", "done --whom=me", 2),
+    "workflow runs": Case("", "--limit few", 2),
+    "workflow log": Case("{run}", _NONE, 5),
+    "workflow resume": Case("{parked}", "{run}", 6, good_status=4),
+    "workflow answer": Case("{parked} yes", "{run} yes", 6),
+    "workflow cancel": Case("{parked}", "{run}", 6),
+    "sessions list": Case("--all", "x", 2),
+    "sessions show": Case("{session}", _NONE, 5),
+    "sessions close": Case("{session}", _NONE, 5),
 }
 
 # Passes start these by themselves and read what they say; nobody calls them for an answer.
@@ -118,7 +130,4 @@ MACHINERY = {"pass-api", "queue-worker", "webhook-call", "workflow-execution"}
 # The editor has the terminal, where no JSON could be told from it; `update` is for scripts.
 WITHOUT_JSON = {*MACHINERY, "edit"}
 # First words of commands that are not held against this table yet.
-UNTRIED = {
-    *("mcp", "sessions"),
-    "workflow",
-}
+UNTRIED = {"mcp"}

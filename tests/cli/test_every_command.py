@@ -34,9 +34,24 @@ cues:
   from-file: {cron: "0 3 * * *", task: audit}
 """
 AGENTS = """\
-agents: {bot: {cmd: [cat]}}
+agents: {bot: {driver: command, cmd: [cat], prompt: stdin, cwd: .}}
+workflows: [flows.py]
 subscriptions:
   - {name: on-deploy, event: deploy.done, agent: bot, filter: {stage: "!test"}, prompt: Look}
+"""
+FLOWS = """\
+from cuectl.workflow import workflow
+
+@workflow
+async def done(engine, *, who: str = "you"):
+    return who
+
+@workflow
+async def ask(engine):
+    bot = await engine.spawn("bot")
+    engine.send(bot, "hello")
+    await engine.drain(bot)
+    return await engine.ask_human("go on?")
 """
 INSIDE = """\
 cuectl --json report --success --external-id run-1
@@ -54,7 +69,11 @@ class Scene:
         cuectl.files(
             {"cue.yaml": DEFINITIONS, "broken.yaml": "cues: [", "crontab.txt": "@daily x\n"}
         )
-        cuectl.files({"agents.yaml": AGENTS}).run("apply", "agents.yaml")
+        cuectl.files({"agents.yaml": AGENTS, "flows.py": FLOWS}).run("apply", "agents.yaml")
+        cuectl.env(PYTHONDONTWRITEBYTECODE="1")
+        self.run = cuectl.run("--json", "workflow", "run", "done").json["id"]
+        self.parked = cuectl.run("--json", "workflow", "run", "ask").json["id"]
+        self.session = cuectl.run("--json", "sessions", "list", "--all").json[0]["handle"]
         self.event = cuectl.run("--json", "emit", "deploy.done").json["event"]["id"]
         cuectl.run("create", "--name", "nightly", "--cron", "0 2 * * *", "--", "sh", "-c", INSIDE)
         self.settled = self.fired(cuectl, "nightly", "--wait")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def run(call: Call, *, handle: tuple[str, ...]) -> int | None:
     """Close each of them."""
-    from cuectl.engine.workflows.sessions import close_session, find_session
+    from cuectl.engine.workflows.sessions import close_session, find_session, public
     from cuectl.model.errors import Conflict
     from cuectl.store.session_files import is_working
 
@@ -26,6 +26,10 @@ def run(call: Call, *, handle: tuple[str, ...]) -> int | None:
         if not close_session(call.runtime, session.handle):
             raise Conflict(f"the session '{session.handle}' is closed")
         call.out.say(f"closed '{session.handle}'")
+    if call.out.json:
+        with store.locked():
+            after = [find_session(store, each) for each in handle]
+        call.out.records([public(call.runtime.home, one) for one in after], ())
     return None
 
 
