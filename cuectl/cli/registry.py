@@ -130,6 +130,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "workflow answer": ("workflow.answer", WORKFLOWS, "Answer the question of a run"),
     "workflow cancel": ("workflow.cancel", WORKFLOWS, "End a run of a workflow"),
+    "mcp": ("mcp", WORKFLOWS, "Serve tools to an agent over MCP, on stdin and stdout"),
     "sessions list": ("sessions.list", WORKFLOWS, "List the sessions of agents"),
     "sessions show": ("sessions.show", WORKFLOWS, "Show one session and what was said in it"),
     "sessions close": ("sessions.close", WORKFLOWS, "Close sessions of agents"),

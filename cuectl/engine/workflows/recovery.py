@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from cuectl.model.workflow_run import WorkflowRun
 
 
+# A run that was asked for has a process by then, or never gets one.
+_BEGINS_WITHIN_MS = 60_000
+
+
 def look_after(runtime: Runtime, in_force: InForce, tell: Callable[[str], None]) -> None:
     """Go on with what can be gone on with, end what can't."""
     with runtime.store.locked():
@@ -34,6 +38,8 @@ def look_after(runtime: Runtime, in_force: InForce, tell: Callable[[str], None])
 
 
 def _look_after(runtime: Runtime, run: WorkflowRun, tell: Callable[[str], None]) -> None:
+    if run.pass_id is None and runtime.now() - run.created_at < _BEGINS_WITHIN_MS:
+        return
     if run.execution is not None:
         _look_after_execution(runtime, run)
     elif run.status is RunStatus.RUNNING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from cuectl.engine.own_process import start_detached
 from cuectl.engine.workflows.catalogue import catalogue
 from cuectl.engine.workflows.registration import REGISTERED
-from cuectl.engine.workflows.runs import find_run, is_alive, new_run_id
+from cuectl.engine.workflows.runs import find_run, is_alive, new_run_id, save_run
 from cuectl.engine.workflows.sessions import read_session
 from cuectl.model.errors import Conflict, InvalidFile, NotFound
 from cuectl.model.values import replace
@@ -98,6 +99,12 @@ def start(
     return ended, runner.signal
 
 
+def start_apart(runtime: Runtime, run: WorkflowRun) -> None:
+    """Record a run, and start it in a process of its own."""
+    save_run(runtime, "asked_for", run)
+    start_detached(runtime, ["--home", runtime.home, "workflow", "resume", run.id])
+
+
 def resume(
     runtime: Runtime, text: str, *, narrate: Callable[[str, str], None], stay: bool
 ) -> tuple[WorkflowRun, int | None]:
@@ -123,7 +130,9 @@ def resume(
         raise Conflict(f"the run '{run.id}' is running")
     known = catalogue(runtime, (), run.config)
     workflow = _workflow_of(runtime, run, known)
-    again = replace(run, resumes=run.resumes + 1, started_at=runtime.now(), cancel=None)
+    # One that was only asked for has not begun yet.
+    began = run.pass_id is not None
+    again = replace(run, resumes=run.resumes + began, started_at=runtime.now(), cancel=None)
     return start(
         runtime,
         known,
