@@ -613,3 +613,27 @@ def test_a_subscription_starts_a_workflow_with_what_the_event_says(flows: Cuectl
         flows.json("workflow", "runs")[0]["result"]
         == "Say hello to Ada by guest.came in one short sentence."
     )
+
+
+CLAUDE = """\
+#!/bin/sh
+cat > /dev/null
+echo "$*" >> marks
+printf '{"type":"result","subtype":"success","is_error":false,"result":"hi","session_id":"%s"}\\n' s-1
+"""
+
+
+def test_the_turns_of_a_session_go_on_with_its_conversation(flows: Cuectl) -> None:
+    flows.files({"claude": CLAUDE})
+    (flows.work / "claude").chmod(0o755)
+    text = "agents:\n  talker: {driver: claude, cmd: [./claude]}\n"
+    flows.files({"more.yaml": text})
+    assert flows.run("apply", "more.yaml").status == 0
+    talk = ["workflow", "run", "talk", "--agent=talker", "--texts=one", "--texts=two"]
+    replies = flows.json(*talk)["result"]
+    assert replies == [["agent:talker", "ok", "hi"], ["agent:talker", "ok", "hi"]]
+    first, second = (flows.work / "marks").read_text().splitlines()
+    assert "--resume" not in first
+    assert "--resume s-1" in second
+    session = flows.json("sessions", "list", "--all")[0]
+    assert (session["conversation"], session["turns"]) == ("s-1", 2)

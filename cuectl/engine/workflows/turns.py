@@ -6,35 +6,37 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
-from cuectl.engine.agent_command import turn_command
-from cuectl.engine.agent_work import agent_directory, turn_limit_s
-from cuectl.engine.agents import driver_of
+from cuectl.engine.agent_work import turn_limit_s
+from cuectl.engine.agents import driver_of, empty_is_error
 from cuectl.engine.local_executor import SpawnError
+from cuectl.engine.turn import Turn, files_at, own_environment, process_of, session_of
+from cuectl.engine.turn_end import read_answer
 from cuectl.engine.workflows.inbox import with_inbox
 from cuectl.engine.workflows.sessions import end_turn, read_session
 from cuectl.engine.workflows.steps import Found, StepEnd, files_of, left_of
 from cuectl.model.errors import CuectlError
-from cuectl.model.handler_text import environment_value
 from cuectl.model.instants import to_text
-from cuectl.model.start import Cause, Start
-from cuectl.model.turn import Ask, judge_turn
+from cuectl.model.start import Cause
+from cuectl.model.turn import judge_turn
 from cuectl.model.values import dataclass, replace
 from cuectl.model.workflow_values import ERROR, INTERRUPTED, OK
 from cuectl.store import output, paths, session_files
-from cuectl.store.prompt_files import write_prompt
 
 if TYPE_CHECKING:
     from cuectl.engine.runtime import Runtime
     from cuectl.engine.surroundings import Context
+    from cuectl.engine.turn import TurnFiles
     from cuectl.engine.workflows.sessions import Session
     from cuectl.engine.workflows.steps import StepFiles, Steps
     from cuectl.model.definitions import AgentDefinition
+    from cuectl.model.start import Start
     from cuectl.model.turn import Answer
 
 Record = dict[str, Any]
 
 _ERRORS_BYTES = 65_536
 _NAPS_S = (0.01, 0.5)
+_OF_EXECUTIONS = ("CUE_EXECUTION_ID", "CUE_ATTEMPT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,8 @@ class Turns:
             agent = self.context.in_force.agent(session.agent)
             if agent is None:
                 return self.message(handle, ERROR, f"no agent '{session.agent}' is defined")
+            if session.cwd is not None:
+                agent = replace(agent, cwd=session.cwd)
             if agent.max_concurrent is not None:
                 held.append(await _held(_slots(self.runtime.home, agent)))
             return await self._turn(session, agent, text, step, resumed, limit_s)
@@ -104,9 +108,10 @@ class Turns:
     ) -> Record:
         turn = f"{self.run_id}.{step}"
         its = files_of(self.runtime.home, self.run_id, step)
+        conversation: str | None = None
         text = with_inbox(self.runtime.home, session.handle, text, turn)
         try:
-            start = self._start(session, agent, text, step, its)
+            start, asked = self._start(session, agent, text, step, its)
             if limit_s is not None:
                 start = replace(start, timeout_s=limit_s)
             self._say(session.handle, turn, "user", text)
@@ -115,9 +120,10 @@ class Turns:
             why = error.message if isinstance(error, CuectlError) else _words(error)
             message, answer = self.message(session.handle, ERROR, why), None
         else:
-            message, answer = self._judged(session, agent, start, end, its)
+            message, answer = self._judged(session, agent, start, end, asked.files)
+            conversation = answer.session or session_of(asked)
         self._say(session.handle, turn, "agent", message["body"], message["status"])
-        conversation = answer.session if answer else None
+        conversation = conversation if can_go_on(agent) else None
         cost = (answer.cost_usd or 0.0) if answer else 0.0
         end_turn(self.runtime, session.handle, turn, message["status"], conversation, cost)
         return message | ({"cost_usd": cost} if cost else {})
@@ -136,43 +142,33 @@ class Turns:
 
     def _start(
         self, session: Session, agent: AgentDefinition, text: str, step: int, its: StepFiles
-    ) -> Start:
+    ) -> tuple[Start, Turn]:
         around = self.context.around
-        cwd = session.cwd or agent_directory(agent)
-        write_prompt(its.given, text)
-        ask = Ask(
-            prompt=text,
-            prompt_file=its.given,
-            cwd=cwd,
-            model=agent.model,
-            session=session.conversation,
-        )
-        command = turn_command(agent, ask)
-        own = {
-            name: environment_value(value, {}, around.lookup) for name, value in agent.env.items()
+        marks = step_environment(self.context, self.run_id, step)
+        named = {
+            "CUE_HANDLE": session.handle,
+            "CUE_TURN": str(session.turns + 1),
+            "CUE_SESSION_ID": session.conversation or "",
+            "CUE_TRANSCRIPT": session_files.transcript_path(self.runtime.home, session.handle),
         }
-        return Start(
-            execution_id=self.run_id,
+        turn = Turn(
+            id=self.run_id,
             attempt=step,
-            argv=command.argv,
-            env=step_environment(self.context, self.run_id, step)
-            | driver_of(agent.driver).env
-            | {
-                "CUE_AGENT": agent.name,
-                "CUE_PROMPT_FILE": its.given,
-                "CUE_HANDLE": session.handle,
-                "CUE_TURN": str(session.turns + 1),
-                "CUE_SESSION_ID": session.conversation or "",
-                "CUE_TRANSCRIPT": session_files.transcript_path(self.runtime.home, session.handle),
-            }
-            | own,
-            cwd=cwd,
-            output=its.out,
+            agent=agent,
+            prompt=text,
+            files=files_at(paths.run_file(self.runtime.home, self.run_id, step, "")),
             timeout_s=turn_limit_s(agent, self.context.in_force),
             idle_timeout_s=agent.idle_timeout_s,
-            stdin=its.given if command.reads_prompt else None,
-            errors=its.err,
+            env=marks | named,
+            own_env=own_environment(agent, {}, around.lookup),
+            session=session.conversation,
+            new_session=_conversation_id(self.run_id, step),
         )
+        start = process_of(turn)
+        # A turn is no execution; whose work the run is, its children still belong to.
+        env = {name: value for name, value in start.env.items() if name not in _OF_EXECUTIONS}
+        own = {name: marks[name] for name in _OF_EXECUTIONS if name in marks}
+        return replace(start, env=env | own), turn
 
     def _judged(
         self,
@@ -180,11 +176,10 @@ class Turns:
         agent: AgentDefinition,
         start: Start,
         end: StepEnd,
-        its: StepFiles,
+        where: TurnFiles,
     ) -> tuple[Record, Answer]:
-        driver = driver_of(agent.driver)
-        errors = output.read_end(its.err, _ERRORS_BYTES)
-        answer = driver.read(output.read_end(its.out, output.LIMIT_BYTES), errors)
+        answer = read_answer(where, agent, self.context.masker)
+        errors = output.read_end(where.err, _ERRORS_BYTES)
         if end.cause is not None:
             limit = start.timeout_s if end.cause is Cause.TIMEOUT else start.idle_timeout_s
             why = "took longer than" if end.cause is Cause.TIMEOUT else "printed nothing for"
@@ -193,7 +188,8 @@ class Turns:
             why = "the turn was interrupted; nobody saw its end"
             return self.message(session.handle, INTERRUPTED, why), answer
         code = end.returncode if not end.lost else 0
-        judged = judge_turn(answer, code, empty_is_error=driver.empty_is_error)
+        empty = empty_is_error(agent)
+        judged = judge_turn(answer, code, empty_is_error=empty, ok_exits=agent.ok_exit)
         if judged.error is None and judged.exit_code == 0:
             return self.message(session.handle, OK, answer.text), answer
         said = answer.text or errors.decode("utf-8", "replace").strip()
@@ -216,6 +212,26 @@ class Turns:
         if status is not None:
             line["status"] = status
         session_files.append_transcript(self.runtime.home, handle, line)
+
+
+def can_go_on(agent: AgentDefinition) -> bool:
+    """Tell whether an agent can be given another turn of a conversation.
+
+    One that can't gets each prompt as it is, in a conversation of its own.
+    """
+    if agent.resume_args or any("{session_id}" in word for word in (*agent.argv, *agent.args)):
+        return True
+    own = len(agent.argv) > 1 or agent.shell is not None
+    return driver_of(agent.driver).resume is not None and not own
+
+
+def _conversation_id(run_id: str, step: int) -> str:
+    """Return the id of a conversation that a turn begins: the same one when it is resumed."""
+    import hashlib
+    import uuid
+
+    digest = hashlib.sha256(f"{run_id}.{step}".encode()).digest()
+    return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
 def step_environment(context: Context, run_id: str, step: int) -> dict[str, str]:
