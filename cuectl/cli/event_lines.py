@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
+_MOST_REFUSED = 5
 _NOTHING: Record = {"matched": [], "rejected": {}, "executions": []}
 
 
@@ -31,7 +32,11 @@ def show_recorded(call: Call, recorded: Recorded, lines: list[str]) -> None:
     }
     text = [f"{event.id}  {event.type}  {_count(recorded)}"]
     text += [_started_line(one) for one in recorded.executions]
-    text += [_refused_line(*each) for each in recorded.rejected.items()]
+    named = list(recorded.rejected.items())[:_MOST_REFUSED]
+    text += [_refused_line(*each) for each in named]
+    if recorded.refused > len(named):
+        more = recorded.refused - len(named)
+        text.append(f"  not for {more} more; see: cuectl events get {event.id}")
     call.out.record(record, text)
     for line in lines:
         call.out.tell(line)

@@ -177,7 +177,7 @@ def stage_delete(tx: Transaction, cue: Cue, state: CueState, random: Random) -> 
     """
     to = Settling(now=tx.now, random=random)
     going_on = 0
-    for execution_id in (*state.running, *state.queued):
+    for execution_id in dict.fromkeys((*state.running, *state.queued, *_turns_of(tx, cue))):
         if not _skip_unstarted(tx, execution_id, to):
             going_on += 1
     views = _marker_gone(cue, state)
@@ -188,6 +188,19 @@ def stage_delete(tx: Transaction, cue: Cue, state: CueState, random: Random) -> 
         views[paths.name_key(cue.name)] = None
     tx.stage(Event(type="cue.deleted", ids=ids_of(cue), set=views, detail={"name": cue.name}))
     return going_on
+
+
+def _turns_of(tx: Transaction, cue: Cue) -> list[str]:
+    """Return what a subscription has started and its state does not list: turns of agents."""
+    if cue.trigger["type"] != "event":
+        return []
+    found = []
+    for folder in ("open", "waiting"):
+        for name in tx.names(folder):
+            record = tx.read(f"{folder}/{name}")
+            if record is not None and record.get("cue_id") == cue.id:
+                found.append(str(record["id"]))
+    return found
 
 
 def _skip_unstarted(tx: Transaction, execution_id: str, to: Settling) -> bool:

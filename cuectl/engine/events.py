@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cuectl.model.cue import Cue
     from cuectl.model.event import Event
     from cuectl.model.execution import Execution
+    from cuectl.model.subscription_match import Subscription
     from cuectl.store.agenda import Marker
     from cuectl.store.lines import Views
     from cuectl.store.store import Transaction
@@ -119,13 +120,17 @@ def record_event(
         memory = _remembered(path, event, to.now)
     taken = _matched(tx, recorded, to, only)
     stage_event(tx, recorded, memory)
+    joins: list[tuple[Cue, Subscription]] = []
     for listener in taken:
         cue, subscription = listener.cue, listener.subscription
         if only is None and subscription is not None and subscription.is_fan_in:
-            recorded.executions += report_to_fan_in(tx, cue, subscription, event, to)
+            joins.append((cue, subscription))
         else:
             seen = replace(event, data=included(cue.trigger, event.data))
             recorded.executions += dispatch(tx, cue, seen, to, prompt)
+    # They look at what else goes on in the chain, so all of that begins first.
+    for cue, subscription in joins:
+        recorded.executions += report_to_fan_in(tx, cue, subscription, event, to)
     return recorded
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cuectl.engine import claim
+from cuectl.engine.agent_work import agent_name
 from cuectl.engine.dispatch import dispatch
 from cuectl.engine.listeners import is_listening, ready
 from cuectl.model.event import Event
@@ -19,11 +20,14 @@ from cuectl.model.fan_in import (
     rounds_record,
 )
 from cuectl.model.ids import EVENT_PREFIX, timed_id
+from cuectl.model.subscription_cue import targets_of
 from cuectl.model.values import replace
 from cuectl.store import paths
 from cuectl.store.lines import Event as Line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cuectl.engine.settling import Settling
     from cuectl.model.cue import Cue
     from cuectl.model.execution import Execution
@@ -77,7 +81,8 @@ def _placed(
 ) -> tuple[tuple[Round, ...], int]:
     root = event.root_id
     place = next((at for at, one in enumerate(rounds) if one.root == root), None)
-    by_root = place is None and _has_relatives(tx, event)
+    missing = tuple(one for one in ready(cue).sources if one != said.source)
+    by_root = place is None and _others_come(tx, event, missing, to)
     if place is None and not by_root:
         place = place_of(rounds, said, root)
     if place is None:
@@ -89,21 +94,54 @@ def _placed(
     return (*rounds[:place], changed, *rounds[place + 1 :]), place
 
 
-def _has_relatives(tx: Transaction, event: Event) -> bool:
-    """Tell whether other executions of the same chain are still to come to their ends."""
-    if event.execution is None:
-        return False
+def _others_come(tx: Transaction, event: Event, missing: tuple[str, ...], to: Settling) -> bool:
+    """Tell whether the chain of a report is on its way to a source that has not reported.
+
+    Then its reports belong together. Otherwise the others come from somewhere else, and are
+    taken as they come.
+    """
+
+    def name_of(agent: str) -> str:
+        known = to.in_force.agent(agent) if to.in_force is not None else None
+        return known.name if known is not None else agent
+
+    wanted = {name_of(one) for one in missing}
+    reached = {name_of(one) for one in _agents_at_work(tx, event)}
+    edges = _edges(to, name_of) if reached else []
+    grows = True
+    while grows and not reached & wanted:
+        more = {one for sources, targets in edges if sources & reached for one in targets}
+        grows = not more <= reached
+        reached |= more
+    return bool(reached & wanted)
+
+
+def _agents_at_work(tx: Transaction, event: Event) -> set[str]:
+    """Return whom the unsettled executions of an event's chain ask, its own left out."""
     names = {name for folder in ("open", "waiting") for name in tx.names(folder)}
     staged = (*tx.staged("open/"), *tx.staged("waiting/"))
     names |= {path.partition("/")[2] for path in staged}
+    found: set[str] = set()
     for name in names:
         for folder in ("open", "waiting"):
             record = tx.read(f"{folder}/{name}")
             if record is None or record["id"] == event.execution:
                 continue
             if (record.get("event") or {}).get("root") == event.root_id:
-                return True
-    return False
+                found.add(agent_name(record.get("target") or {}))
+    return found
+
+
+def _edges(to: Settling, name_of: Callable[[str], str]) -> list[tuple[set[str], set[str]]]:
+    """Return, for each subscription to ends of runs, whose ends they are and whom it asks."""
+    audience = to.listeners.get(COMPLETED)
+    found: list[tuple[set[str], set[str]]] = []
+    for one in audience.members if audience is not None else ():
+        if one.subscription is not None and one.listens:
+            sources = {name_of(source) for source in one.subscription.sources}
+            targets = {name_of(agent_name(target)) for target in targets_of(one.cue.target)}
+            found.append((sources, targets))
+    return found
 
 
 def _limit_ms(cue: Cue, to: Settling) -> int:

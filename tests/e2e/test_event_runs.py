@@ -240,3 +240,15 @@ def test_a_bad_subscription_is_told_with_its_place(cuectl: Cuectl, line: str, me
     assert message in answer.stdout
     assert cuectl.run("apply", "cue.yaml").status == 7
     assert not cuectl.home.exists()
+
+
+def test_what_waits_is_skipped_when_its_subscription_goes(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    pipeline(cuectl, "  - {name: one, event: go.now, agent: alpha, prompt: x}\n")
+    for _ in range(3):
+        emit(cuectl, "go.now")
+    cuectl.run("delete", "one", "--yes")
+    assert state.ends() == ["skipped(deleted)"] * 3
+    run(cuectl)
+    assert state.ends() == ["skipped(deleted)"] * 3

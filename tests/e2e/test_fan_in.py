@@ -152,3 +152,36 @@ def test_a_paused_fan_in_gives_its_round_up(cuectl: Cuectl, state: StoreState) -
     run(cuectl, "2026-11-21T02:06:00Z")
     assert state.executions() == []
     assert not [path for path in state.implied() if path.startswith("fanin/")]
+
+
+def test_a_source_and_what_it_starts_join_by_chain_in_any_order_of_the_file(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    pipeline(
+        cuectl,
+        """
+  - {name: join, event: agent.completed, source_session: [alpha, beta], agent: delta,
+     prompt: "{{CUE_OUTPUT_ALPHA}}{{CUE_OUTPUT_BETA}}"}
+  - {name: next, event: agent.completed, source_session: alpha, agent: beta,
+     prompt: "{{CUE_SOURCE_OUTPUT}}"}
+""",
+    )
+    for text in ("1", "2", "3"):
+        emit(cuectl, "agent.completed", says("alpha", text))
+    run(cuectl)
+    assert sorted(results(state)["join"]) == ["11", "22", "33"]
+
+
+def test_a_chain_that_leads_elsewhere_does_not_keep_sources_apart(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    pipeline(
+        cuectl,
+        JOIN % "break"
+        + "  - {name: aside, event: agent.completed, source_session: alpha, agent: gamma,\n"
+        + "     prompt: x}\n",
+    )
+    emit(cuectl, "agent.completed", says("alpha", "A"))
+    emit(cuectl, "agent.completed", says("beta", "B"))
+    run(cuectl)
+    assert results(state)["join"] == ["alpha, beta=A\n---\nB"]
