@@ -68,7 +68,7 @@ class Admission:
         before a start and after it, so that a request which comes in between is not lost:
         whoever asks earlier is seen here, and whoever asks later finds the process.
         """
-        if store.journal.unread():
+        if store.journal.grew():
             from cuectl.store.reading import read_on
 
             # Damage is told of by whoever takes the lines in.

@@ -57,6 +57,21 @@ def test_another_process_takes_in_what_was_appended(journal: Journal, other: Jou
     assert other.take_in(cut=True) == []
 
 
+def test_what_others_append_is_noticed_without_looking_for_the_file(
+    journal: Journal, other: Journal
+) -> None:
+    assert not journal.grew()
+    other.append(events(), AT)
+    assert journal.grew()
+    journal.take_in(cut=True)
+    assert not journal.grew()
+    journal.append(events(), AT)
+    assert not journal.grew()
+    other.take_in(cut=True)
+    other.rotate(AT)
+    assert journal.grew()
+
+
 def test_two_processes_append_in_turn(journal: Journal, other: Journal) -> None:
     for _ in range(3):
         journal.take_in(cut=True)
