@@ -367,3 +367,27 @@ def test_a_worker_polls_by_itself(cuectl: Cuectl, state: StoreState, passes: Pas
     cuectl.files({"a.ts": "1"})
     settle(cuectl.work / "a.ts")
     until(lambda: prompts(state) == ["a.ts"], "the run")
+
+
+def test_the_state_directory_is_never_watched(cuectl: Cuectl, state: StoreState) -> None:
+    other = cuectl.work.parent / "other"
+    other.symlink_to(cuectl.user)
+    agents = "agents:\n  echo: {driver: command, cmd: [cat]}\n"
+    away = f"agents:\n  away: {{driver: command, cmd: [cat], cwd: {other}}}\n"
+    one = "event: file.changed, watch: '**', filter: {filename: '!a.txt'}, prompt: x"
+    # The user's own file begins where the state directory lies.
+    cuectl.home.mkdir(mode=0o700)
+    own = cuectl.home / "cue.yaml"
+    own.write_text(f"{agents}subscriptions:\n  - {{name: own, agent: echo, {one}}}\n")
+    settle(own)
+    cuectl.files({"cue.yaml": f"{away}subscriptions:\n  - {{name: away, agent: away, {one}}}\n"})
+    cuectl.at("2026-11-21T01:59:00Z").run("apply", "cue.yaml")
+    for minute in range(3):
+        tick(cuectl, f"2026-11-21T02:0{minute}:00Z")
+    (cuectl.user / "a.txt").touch()
+    settle(cuectl.user / "a.txt")
+    tick(cuectl, "2026-11-21T02:03:00Z")
+    assert sorted((name, data["filename"]) for name, data in told(state)) == [
+        ("away", "a.txt"),
+        ("own", "a.txt"),
+    ]

@@ -107,6 +107,15 @@ class Walk:
         self._real_top = self._real_top or os.path.realpath(self.top)
         return real != self._real_top and not real.startswith(f"{self._real_top.rstrip('/')}/")
 
+    def _is_excluded(self, entry: os.DirEntry[str]) -> bool:
+        # Whoever comes by another way still finds the directory under its own name.
+        if entry.name != os.path.basename(self.excluded) and not entry.is_symlink():
+            return False
+        try:
+            return os.path.samefile(entry.path, self.excluded)
+        except OSError:
+            return False
+
     def _push(
         self,
         entry: os.DirEntry[str],
@@ -116,7 +125,7 @@ class Walk:
         stack: list[tuple[str, str, States | None, bool]],
     ) -> None:
         name = entry.name
-        if name in self.skipped or entry.path == self.excluded:
+        if name in self.skipped or self._is_excluded(entry):
             return
         below = f"{relative}/{name}" if relative else name
         after = self.watch.enter(states, name)
