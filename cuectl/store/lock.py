@@ -27,7 +27,13 @@ def acquire(path: str, limit_s: float) -> int:
     nap = _FIRST_NAP_S
     while True:
         fd = _open(path)
-        if _locked(fd, path):
+        try:
+            held = _locked(fd, path)
+        except BaseException:
+            # A worker that lives on must not keep a lock of which it knows nothing.
+            os.close(fd)
+            raise
+        if held:
             return fd
         os.close(fd)
         if time.monotonic() >= deadline:
@@ -56,7 +62,6 @@ def _locked(fd: int, path: str) -> bool:
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             return False
-        os.close(fd)
         raise
     try:
         return os.stat(path, follow_symlinks=False).st_ino == os.fstat(fd).st_ino

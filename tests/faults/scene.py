@@ -36,12 +36,12 @@ handlers:
       echo "{\"success\": true}" > "$CUE_OUTCOME_FILE"'
   chain:
     cmd: 'echo "ran $CUE_IDEMPOTENCY_KEY $CUE_ATTEMPT" >> "$EFFECTS";
-      cuectl chain --name child --task note --key next &&
+      cuectl chain --name child --task note --key next || exit 1;
       echo "chained $CUE_IDEMPOTENCY_KEY" >> "$EFFECTS";
       echo "{\"success\": true}" > "$CUE_OUTCOME_FILE"'
   report:
     cmd: 'echo "ran $CUE_IDEMPOTENCY_KEY $CUE_ATTEMPT" >> "$EFFECTS";
-      cuectl report --success --external-id shown &&
+      cuectl report --success --external-id shown || exit 1;
       echo "reported $CUE_IDEMPOTENCY_KEY" >> "$EFFECTS"'
   flaky:
     cmd: 'echo "ran $CUE_IDEMPOTENCY_KEY $CUE_ATTEMPT" >> "$EFFECTS";

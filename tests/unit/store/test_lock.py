@@ -130,3 +130,31 @@ def test_a_child_does_not_keep_it(tmp_path: Path) -> None:
         until(lambda: not lock.is_held(path))
     finally:
         child.communicate(b"\n")
+
+
+@pytest.mark.parametrize("call", ["stat", "fstat"])
+def test_an_error_while_locking_leaves_nothing_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """A worker lives on after it; what it kept would stop everybody else for good."""
+    path = f"{tmp_path}/lock"
+    os.close(lock.acquire(path, 1.0))
+    fds = os.listdir("/proc/self/fd")
+    real = getattr(os, call)
+    calls = 0
+
+    def fails(*words: object, **options: object) -> object:
+        nonlocal calls
+        calls += 1
+        # The first fstat looks at what was opened, the second compares after locking.
+        if call == "fstat" and calls == 1:
+            return real(*words, **options)
+        raise PermissionError(13, "permission denied", path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, fails)
+        with pytest.raises(PermissionError):
+            lock.acquire(path, 1.0)
+
+    assert not lock.is_held(path)
+    assert os.listdir("/proc/self/fd") == fds
