@@ -87,7 +87,10 @@ def _conversation(agent: AgentDefinition, driver: Driver, ask: Ask) -> tuple[str
             return agent.resume_args
         if driver.resume is not None and not own:
             return driver.resume(ask.session)
-        if any("{session_id}" in word for word in (*agent.argv, *agent.args)):
+        if driver.resume is None or any(
+            "{session_id}" in word for word in (*agent.argv, *agent.args)
+        ):
+            # A program of one's own finds it in its environment.
             return ()
         hint = "say how under 'resume_args', with {session_id}"
         raise CuectlError(f"agent '{agent.name}' can't go on with a conversation", hint=hint)

@@ -137,6 +137,8 @@ def process_of(turn: Turn) -> Start:
     command = turn_command(agent, ask)
     named = {"CUE_AGENT": agent.name, "CUE_PROMPT_FILE": turn.files.prompt}
     named |= {"CUE_EXECUTION_ID": turn.id, "CUE_ATTEMPT": str(turn.attempt)}
+    if turn.session is not None:
+        named["CUE_SESSION_ID"] = turn.session
     return Start(
         execution_id=turn.id,
         attempt=turn.attempt,

@@ -35,7 +35,7 @@ def read_answer(where: TurnFiles, agent: AgentDefinition, masker: Masker | None)
     errors = _tidied(where.err, masker)
     out = _tidied(where.out, masker)
     answer = reader_of(agent)(out, errors[-ERRORS_BYTES:])
-    error = answer.error or _error_by_pattern(answer.text, agent)
+    error = answer.error or error_by_pattern(answer.text, agent)
     complete = answer.complete and error is None
     error = _kept(error, masker) if error is not None else None
     answer = replace(answer, text=_kept(answer.text, masker), error=error, complete=complete)
@@ -85,7 +85,8 @@ def _tidied(path: str, masker: Masker | None) -> bytes:
         return b""
 
 
-def _error_by_pattern(text: str, agent: AgentDefinition) -> str | None:
+def error_by_pattern(text: str, agent: AgentDefinition) -> str | None:
+    """Return the line of an answer that its agent's definition calls an error."""
     if agent.error_pattern is None:
         return None
     import re

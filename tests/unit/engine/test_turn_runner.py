@@ -186,7 +186,9 @@ def test_the_id_of_a_conversation_is_chosen_where_the_program_lets_one(
     assert turns.run(turn("", new_session="abc", **more)).session == "abc"
     assert (tmp_path / "args").read_text().endswith(" --session-id abc\n")
     assert turns.run(turn("cat", new_session="abc")).session is None
-    end = turns.run(turn("cat", session="abc"))
+    assert turns.run(turn('echo "$CUE_SESSION_ID"', session="abc")).text == "abc"
+    own = {"shell": None, "driver": "claude", "argv": ("my-claude", "-p")}
+    end = turns.run(turn("", session="abc", **own))
     assert end.reason == "agent 'bot' can't go on with a conversation"
     words = turn("echo", session="abc", resume_args=("-r", "{session_id}"))
     assert turns.run(words).text == "-r abc"
