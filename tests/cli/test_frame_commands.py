@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -103,6 +104,26 @@ def test_bash_completes_what_the_store_has(cuectl: Cuectl) -> None:
     cuectl.run("fire", "backup")
     [execution] = completed(cuectl, "cuectl cancel ")
     assert execution.startswith("exec_")
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_completes_commands_and_what_the_store_has(cuectl: Cuectl) -> None:
+    cuectl.run("create", "--name", "backup", "--", "true")
+    script = cuectl.user / "cuectl.fish"
+    script.write_text(cuectl.run("completion", "fish").stdout)
+
+    def offered(line: str) -> list[str]:
+        fish = shutil.which("fish")
+        assert fish is not None
+        done = subprocess.run(
+            [fish, "--no-config", "-c", f"source {script}; complete -C '{line}'"],
+            env=cuectl.environment, capture_output=True, text=True, check=True, timeout=100,
+        )  # fmt: skip
+        return [found.split("\t")[0] for found in done.stdout.splitlines()]
+
+    assert offered("cuectl vers") == ["version"]
+    assert offered("cuectl fire b") == ["backup"]
+    assert "--merge" in offered("cuectl fire --m")
 
 
 def test_a_command_with_members_completes_both(cuectl: Cuectl) -> None:
