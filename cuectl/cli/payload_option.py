@@ -29,8 +29,20 @@ def read_payload(text: str | None, path: str | None = None) -> dict[str, Any] | 
     if path is None and text is not None and text.startswith("@"):
         path = text[1:]
     if path is not None:
-        return payload_object(_of_file(path, PAYLOAD_BYTES + 1))
-    return payload_object(_of_input(PAYLOAD_BYTES + 1) if text == "-" else text or "")
+        return payload_object(_limited(_of_file(path, PAYLOAD_BYTES + 1)))
+    if text == "-":
+        return payload_object(_limited(_of_input(PAYLOAD_BYTES + 1)))
+    return payload_object(text or "")
+
+
+def _limited(data: bytes) -> bytes:
+    """Return what was read unless it goes on beyond the limit, however far."""
+    from cuectl.model.json_limits import PAYLOAD_BYTES
+
+    if len(data) > PAYLOAD_BYTES:
+        hint = "put what is large into a file, and its path into the payload"
+        raise UsageError(f"payload has more than {PAYLOAD_BYTES} bytes", hint=hint)
+    return data
 
 
 def read_text(path: str) -> bytes:

@@ -23,7 +23,11 @@ def no_such_command(word: str, names: list[str], path: str) -> UsageError:
 
 def no_such_option(name: str, names: Iterable[str], path: str) -> UsageError:
     """Return the error for an option that there is not."""
-    near = nearest(name, list(names))
+    # Without the dashes, which all of them have and which would make short ones alike.
+    bare = {one.lstrip("-"): one for one in names}
+    word = name.lstrip("-")
+    begun = [one for one in bare if len(word) > 2 and one.startswith(word)]
+    near = bare.get(begun[0] if begun else nearest(word, list(bare)), "")
     help_ = f"see: {path} --help"
     hint = f"did you mean '{near}'? {help_}" if near else help_
     return UsageError(f"'{path}' has no option '{quoted(name)}'", hint=hint)

@@ -257,6 +257,27 @@ def test_a_payload_above_the_limit_is_refused(cuectl: Cuectl) -> None:
     assert not cuectl.home.exists()
 
 
+def test_how_much_larger_a_payload_is_is_not_made_up(cuectl: Cuectl) -> None:
+    """Regression: reading stops at the limit, and the message named that as the size."""
+    cuectl.files({"p.json": json.dumps({"text": "x" * 3 * PAYLOAD_BYTES})})
+    cuectl.run("create", "--task", "t", "--payload", "@p.json").fails(
+        2,
+        "payload has more than 1048576 bytes",
+        "put what is large into a file, and its path into the payload",
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "meant"), [("--verify", "--verify-command"), ("--nmae", "--name"), ("--zzzz", "")]
+)
+def test_the_option_that_was_meant_is_named(cuectl: Cuectl, option: str, meant: str) -> None:
+    """Regression: dashes alone made short options alike: '--plain' was suggested for '--in'."""
+    said = f"did you mean '{meant}'? " if meant else ""
+    cuectl.run("create", option, "x", "--", "true").fails(
+        2, f"'cuectl create' has no option '{option}'", f"{said}see: cuectl create --help"
+    )
+
+
 def test_the_environment_and_the_directory_of_a_task_are_its_handlers(cuectl: Cuectl) -> None:
     for words in (("--env", "A=1"), ("--cwd", "/")):
         answer = cuectl.run("create", "--task", "audit", *words)
