@@ -11,7 +11,7 @@ from cuectl.model.cue import cue_from_record, state_from_record
 from cuectl.model.cue_view import cue_view
 from cuectl.model.errors import Conflict, CuectlError, UsageError
 from cuectl.model.event import Event, event_from_record
-from cuectl.model.instants import from_text
+from cuectl.model.instants import from_text, to_text
 from cuectl.model.subscription_cue import targets_of
 from cuectl.store import paths
 
@@ -43,9 +43,17 @@ def _read(source: ViewSource, cue_id: str) -> tuple[Cue, CueState] | None:
     return (cue_from_record(cue), state_from_record(state)) if cue and state else None
 
 
-def subscription_view(cue: Cue, state: CueState) -> Record:
-    """Return the public form of a subscription: that of a cue, and what people ask first."""
+def subscription_view(cue: Cue, state: CueState, source: Record | None = None) -> Record:
+    """Return the public form of a subscription: that of a cue, and what people ask first.
+
+    Args:
+        cue: the subscription.
+        state: its state.
+        source: the record of its event source, which knows when time sets it off.
+    """
     view = cue_view(cue, state)
+    if source is not None and "next_at" in source:
+        view["next_run"] = to_text(source["next_at"])
     enabled = bool(cue.trigger.get("enabled", True))
     agents = [one["agent"] for one in targets_of(cue.target) if "agent" in one]
     more = {"event": cue.trigger["event"], "enabled": enabled, "agents": agents}

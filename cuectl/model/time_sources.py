@@ -55,7 +55,7 @@ def heartbeat(trigger: Record, state: Record | None, sight: Sight) -> Look:
     minutes, now = trigger["interval_minutes"], sight.now
     step = max(round(minutes * MINUTE), 1)
     last = state.get("last") if state is not None else None
-    data: Record = {"interval_minutes": minutes}
+    data: Record = {"interval_minutes": int(minutes) if minutes == int(minutes) else minutes}
     if last is None:
         # From a whole second, so that a pass which comes a moment earlier the next time is on time.
         now -= now % 1000

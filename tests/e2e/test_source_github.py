@@ -89,6 +89,8 @@ def test_a_gh_that_fails_is_told_once_and_loses_nothing(
     assert lines_of(cuectl) == lines
     status = cuectl.run("status")
     assert message in status.stdout
+    assert f": {why}" in cuectl.run("subscriptions", "get", "pulls").stdout
+    assert cuectl.json("subscriptions", "get", "beat")["next_run"] == "2026-11-21T03:00:00Z"
     # The first look that works only remembers; what comes after it is news.
     github.fails(None)
     github.lists([item(1)])

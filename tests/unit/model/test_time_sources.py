@@ -37,6 +37,13 @@ def test_a_heartbeat_comes_at_once_and_then_when_its_interval_is_over() -> None:
     assert second.next_at == NOON + 10 * MINUTE
 
 
+def test_a_whole_interval_is_told_as_a_whole_number() -> None:
+    assert repr(data(heartbeat({"interval_minutes": 5.0}, None, at(NOON)))) == (
+        "[{'interval_minutes': 5}]"
+    )
+    assert data(heartbeat({"interval_minutes": 0.5}, None, at(NOON))) == [{"interval_minutes": 0.5}]
+
+
 def test_missed_heartbeats_are_one_with_their_count() -> None:
     look = heartbeat(BEAT, {"last": NOON}, at(NOON + 17 * MINUTE, last_pass=NOON + MINUTE))
     assert data(look) == [

@@ -16,11 +16,15 @@ def run(call: Call, *, name: str) -> int | None:
 
     from cuectl.engine.cue_lookup import find_cue
     from cuectl.engine.subscriptions import check_subscription, subscription_view
+    from cuectl.model.instants import from_text
+    from cuectl.store import paths
     from cuectl.store.reading import open_reader
 
-    cue, state = find_cue(open_reader(call.runtime.existing_store), name)
+    reader = open_reader(call.runtime.existing_store)
+    cue, state = find_cue(reader, name)
     check_subscription(cue)
-    view = subscription_view(cue, state)
+    source = reader.read(paths.source(cue.id)) or {}
+    view = subscription_view(cue, state, source)
     lines = [f"{cue.name}  {cue.id}  {state.status.value if view['enabled'] else 'disabled'}"]
     lines.append(f"event     {view['event']}")
     lines += [
@@ -30,6 +34,10 @@ def run(call: Call, *, name: str) -> int | None:
     ]
     lines.append(f"starts    {json.dumps(cue.target, ensure_ascii=False)}")
     lines.append(f"runs      {state.run_count}, last {state.last_status or 'never'}")
+    if view["next_run"] is not None:
+        lines.append(f"next      {call.out.when(from_text(view['next_run']), call.runtime.now())}")
+    if failed := source.get("failed"):
+        lines.append(f"failing   since {failed['since']}: {failed['message']}")
     call.out.record(view, lines)
     return None
 

@@ -17,16 +17,25 @@ def run(call: Call) -> int | None:
     from cuectl.cli.tables import Column
     from cuectl.engine.subscriptions import subscription_view, subscriptions_in
     from cuectl.model.instants import from_text
+    from cuectl.store import paths
     from cuectl.store.reading import open_reader
 
     reader = open_reader(call.runtime.existing_store)
     now = call.runtime.now()
-    rows = [subscription_view(*known) for known in subscriptions_in(reader)]
+    rows = [
+        subscription_view(cue, state, reader.read(paths.source(cue.id)))
+        for cue, state in subscriptions_in(reader)
+    ]
     columns = (
         Column(key="name", title="SUBSCRIPTION"),
         Column(key="event", title="EVENT"),
         Column(key="status", title="STATUS", show=_status),
         Column(key="agents", title="STARTS", show=_starts),
+        Column(
+            key="next_run",
+            title="NEXT",
+            show=lambda r: call.out.when(from_text(r["next_run"]), now) if r["next_run"] else "-",
+        ),
         Column(
             key="last_run",
             title="LAST",
