@@ -619,7 +619,9 @@ CLAUDE = """\
 #!/bin/sh
 cat > /dev/null
 echo "$*" >> marks
-printf '{"type":"result","subtype":"success","is_error":false,"result":"hi","session_id":"%s"}\\n' s-1
+cat << 'END'
+{"type":"result","subtype":"success","is_error":false,"result":"hi","session_id":"s-1"}
+END
 """
 
 
