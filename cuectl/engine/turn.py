@@ -125,6 +125,12 @@ def process_of(turn: Turn) -> Start:
         OSError: the prompt can't be written.
     """
     agent, cwd = turn.agent, directory_of(turn.agent)
+    given: dict[str, str] = {}
+    if agent.mcp is not None:
+        from cuectl.engine.agent_mcp import with_mcp
+
+        agent = with_mcp(agent, turn.env)
+        given = {name: text for name, text in agent.env.items() if name not in turn.agent.env}
     write_prompt(turn.files.prompt, turn.prompt)
     ask = Ask(
         prompt=prompt_bytes(turn.prompt).decode("utf-8", "surrogateescape"),
@@ -144,7 +150,7 @@ def process_of(turn: Turn) -> Start:
         attempt=turn.attempt,
         phase=turn.phase,
         argv=command.argv,
-        env={**turn.env, **driver_of(agent.driver).env, **named, **turn.own_env},
+        env={**turn.env, **driver_of(agent.driver).env, **named, **given, **turn.own_env},
         cwd=cwd,
         output=turn.files.out,
         timeout_s=turn.timeout_s,

@@ -86,6 +86,7 @@ class AgentDefinition:
         empty_is_error: an empty answer is a failure; None leaves it to the driver.
         error_pattern: a regular expression; an answer in which it is found is an error.
         prompt: how the prompt gets in: `stdin`, `arg` or `file`; None leaves it to the driver.
+        mcp: `read` or `write`: its program is given our MCP server; None for not.
         max_concurrent, queue_size, timeout_s: None means the setting's.
     """
 
@@ -105,6 +106,7 @@ class AgentDefinition:
     model: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     prompt: str | None = None
+    mcp: str | None = None
     timeout_s: float | None = None
     idle_timeout_s: float | None = None
     max_concurrent: int | None = None

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 DRIVERS = ("claude", "codex", "gemini", "opencode", "aider", "command")
 PROMPTS = ("stdin", "arg", "file")
+MCP = ("read", "write")
+TAKES_MCP = ("claude", "codex", "opencode")
 OUTPUTS = ("text", "json", *DRIVERS[:-1])
 
 _AGENT_KEYS = (
     *("driver", "id", "cmd", "shell", "args", "start_args", "resume_args", "cwd", "model"),
-    *("env", "prompt", "output", "ok_exit", "empty_is_error", "error_pattern"),
+    *("env", "prompt", "output", "ok_exit", "empty_is_error", "error_pattern", "mcp"),
     *("timeout", "idle_timeout", "max_concurrent", "queue_size"),
 )
 _WITHOUT_PROMPT_FILE = ("claude", "codex", "gemini", "opencode")
@@ -46,6 +48,10 @@ def read_agent(name: str, node: Node, directory: str, findings: Findings) -> Age
     if prompt == "file" and driver in _WITHOUT_PROMPT_FILE and len(argv) < 2 and shell is None:
         hint = "write: prompt: stdin"
         fields.fail("prompt", f"is 'file', which '{driver}' has no option for", hint=hint)
+    tools = fields.choice("mcp", MCP)
+    if tools is not None and (driver not in TAKES_MCP or len(argv) > 1 or shell is not None):
+        hint = f"drivers that can be given it: {' '.join(TAKES_MCP)}"
+        fields.fail("mcp", "is for a program that cuectl knows the options of", hint=hint)
     return AgentDefinition(
         name=name,
         driver=driver or "command",
@@ -63,6 +69,7 @@ def read_agent(name: str, node: Node, directory: str, findings: Findings) -> Age
         model=fields.text("model"),
         env=read_env(fields),
         prompt=prompt,
+        mcp=tools,
         timeout_s=fields.seconds("timeout", bare_unit="s"),
         idle_timeout_s=fields.seconds("idle_timeout", bare_unit="s"),
         max_concurrent=fields.whole("max_concurrent", least=1, most=100),

@@ -12,6 +12,7 @@ from tests.bench.matching import measure_matching
 from tests.bench.peers import measure_peers
 from tests.bench.sources import measure_sources
 from tests.bench.tasks import measure_tasks
+from tests.bench.workflows import measure_workflows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,4 +29,5 @@ GROUPS: dict[str, Callable[[Scene], list[Line]]] = {
     "sources": measure_sources,
     "history": measure_history,
     "matching": measure_matching,
+    "workflows": measure_workflows,
 }
