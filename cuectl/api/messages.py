@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 HEAD_BYTES = 16_384
+MOST_PARAMETERS = 100
 BODY_BYTES = 1_048_576
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _REASONS = {
@@ -159,14 +160,19 @@ def request_of(head: Head, body: bytes) -> Request:
     """Return the whole request.
 
     Raises:
-        Problem: path or query are not UTF-8, or hold a NUL.
+        Problem: path or query are not UTF-8, hold a NUL, or have too many parameters.
     """
     path, _, query = head.target.partition("?")
     try:
         decoded = unquote(path, errors="strict")
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=100)
-    except (UnicodeDecodeError, ValueError):
+        pairs = parse_qsl(
+            query, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS
+        )
+    except UnicodeDecodeError:
         raise Problem(400, "http_error", "the target is not UTF-8") from None
+    except ValueError:
+        message = f"the query has more than {MOST_PARAMETERS} parameters"
+        raise Problem(400, "http_error", message) from None
     if "\0" in decoded or any("\0" in name or "\0" in value for name, value in pairs):
         raise Problem(422, "validation_error", "the target contains a NUL character")
     return Request(

@@ -17,8 +17,8 @@ Record = dict[str, Any]
 
 _TITLE = "cuectl"
 _VERSION = "1"
-_ALWAYS = (401, 403, 421, 422, 431, 500, 503)
-_WITH_BODY = (400, 413, 415)
+_ALWAYS = (400, 401, 403, 421, 422, 431, 500, 503)
+_WITH_BODY = (413, 415)
 _MEANINGS = {
     400: "The request can't be done as it stands",
     401: "The token is missing, wrong, or of an execution that has ended",

@@ -125,6 +125,17 @@ def test_what_is_no_request_is_refused(served: Serve, data: bytes, status: int) 
     served.client.get("/health").gives()
 
 
+def test_a_query_of_many_parameters_is_refused_for_that(served: Serve) -> None:
+    """Regression: found by the fuzzer; it was said to be no UTF-8, and 400 was not described."""
+    many = "&".join(["limit=1"] * 101)
+    answer = served.client.get(f"/v1/cues?{many}")
+    answer.refuses(400, "http_error")
+    assert "more than 100 parameters" in answer.body["error"]["message"]
+    wrong = served.client.get("/v1/cues?status=%ff")
+    wrong.refuses(400, "http_error")
+    assert "not UTF-8" in wrong.body["error"]["message"]
+
+
 def test_requests_in_one_write_are_answered_in_order(served: Serve) -> None:
     one = f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n\r\n".encode()
     last = one.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
