@@ -228,7 +228,12 @@ def test_the_end_that_a_dead_pass_has_seen_counts(
     create(cuectl, "bad", WAITS + NOTES + "exit 7")
     process = passes.start("good", "bad")
     with store_lock(cuectl):
+        # It finds both ends at once, or it would wait for the lock with the first one only.
+        process.signal(signal.SIGSTOP)
         (cuectl.work / "go").touch()
+        pids = [int((cuectl.work / f"begun-{name}").read_text()) for name in ("good", "bad")]
+        until(lambda: all(is_gone(pid) for pid in pids))
+        process.signal(signal.SIGCONT)
         until(lambda: state.spawn_logs().count("\nX ") == 2)
         process.kill()
 
