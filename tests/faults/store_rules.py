@@ -224,8 +224,10 @@ def _well_ended(
         return [f"'{name}' is not over: {told}"]
     if status != "succeeded":
         return [] if may_be_lost(record) else [f"'{name}' is lost: {told}"]
-    attempts = range(1, record["attempt"] + 1)
-    missing = [one for one in attempts if f"{record['id']} {one}" not in counts]
+    # One that could not be started is on record as an attempt that failed, and never began.
+    never_began = {one["attempt"] for one in record.get("attempts", ()) if "started_at" not in one}
+    attempts = set(range(1, record["attempt"] + 1)) - never_began
+    missing = [one for one in sorted(attempts) if f"{record['id']} {one}" not in counts]
     return [f"'{name}' succeeded and never ran {missing}: {told}"] if missing else []
 
 
