@@ -117,9 +117,10 @@ def _compared(store: Store, replay: Replay, named: leftovers.Named) -> Report:
 
 
 def _behind(store: Store) -> list[Finding]:
+    unwritten = [*store.behind, *(["journal/applied"] if store.unapplied else [])]
     return [
         Finding(kind="behind", subject=path, message="it can't be written")
-        for path in sorted(store.behind)
+        for path in sorted(unwritten)
     ]
 
 

@@ -292,6 +292,16 @@ def test_a_view_that_can_not_be_written_is_named(store: Store) -> None:
     assert ("behind", paths.cue(a_cue("late").id)) in kinds
 
 
+def test_a_place_that_can_not_be_written_is_named(store: Store) -> None:
+    """Nothing is lost by it, but everything is done again by every command."""
+    Path(store.home, "journal", "applied").unlink()
+    Path(store.home, "journal", "applied~").mkdir()
+
+    kinds = {(kind, subject) for _, kind, subject in found(store)}
+
+    assert ("behind", "journal/applied") in kinds
+
+
 def test_the_agenda_is_checked(store: Store) -> None:
     (path,) = Path(store.home, "due").glob("*/*/*")
     with store.transaction(START) as tx:
