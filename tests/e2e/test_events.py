@@ -145,6 +145,9 @@ def test_a_loop_ends_after_ten_runs(cuectl: Cuectl, state: StoreState) -> None:
     run(cuectl)
     assert len(state.executions()) == 10
     assert max(one["depth"] for one in state.executions()) == 9
+    assert state.alerts() == ["chain_depth"]
+    last = cuectl.json("events", "list", "--limit", "1")[0]
+    assert last["rejected"] == {"there": {"reason": "depth"}}
 
 
 def test_a_subscription_does_not_answer_to_its_own_run(cuectl: Cuectl, state: StoreState) -> None:
