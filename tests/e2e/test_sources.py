@@ -366,7 +366,7 @@ def test_a_worker_polls_by_itself(cuectl: Cuectl, state: StoreState, passes: Pas
     until(lambda: list((cuectl.home / "memory").glob("*.json")), "the first look")
     cuectl.files({"a.ts": "1"})
     settle(cuectl.work / "a.ts")
-    until(lambda: prompts(state) == ["a.ts"], "the run")
+    until(lambda: prompts(state) == ["a.ts"], "the run", limit_s=90)
 
 
 def test_the_state_directory_is_never_watched(cuectl: Cuectl, state: StoreState) -> None:
