@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cuectl.model.masking import Masker
 
 TAIL_BYTES = 8_192
+UNREADABLE = "outcome_file_unreadable: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,7 @@ def _outcome(path: str) -> Outcome:
     try:
         found = output.read_outcome_file(path, FILE_BYTES + 1)
     except OSError as error:
-        return Outcome(problem=f"outcome_file_unreadable: {error.strerror}")
+        return Outcome(problem=f"{UNREADABLE}{error.strerror}")
     return read_outcome(found[0], size=found[1]) if found else ABSENT
 
 

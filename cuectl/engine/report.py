@@ -33,14 +33,30 @@ class Report:
     success: bool | None
     fields: Mapping[str, object]
 
-    def merged(self, path: str) -> bytes:
+    def merged(self, path: str, *, may_be_torn: bool = False) -> bytes:
         """Return the outcome file with this report added to what stands at `path`.
+
+        Args:
+            path: of the outcome file.
+            may_be_torn: no handler has left a file that is no JSON, so one that is there now
+                is what a power cut has left of a report that nobody acknowledged.
 
         Raises:
             UsageError: a field can't be reported.
         """
-        earlier = output.read_outcome_file(path, FILE_BYTES + 1)
-        return merge_report(earlier[0] if earlier else b"", self.success, self.fields)
+        found = output.read_outcome_file(path, FILE_BYTES + 1)
+        earlier = found[0] if found else b""
+        if may_be_torn and not _is_json(earlier):
+            earlier = b""
+        return merge_report(earlier, self.success, self.fields)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def report_from_handler(runtime: Runtime, report: Report) -> str:
@@ -125,7 +141,7 @@ def report_late(runtime: Runtime, execution_id: str, report: Report) -> None:
 
 
 def _conclude(runtime: Runtime, tx: Transaction, execution_id: str, report: Report) -> list[str]:
-    from cuectl.engine.attempt_end import find
+    from cuectl.engine.attempt_end import UNREADABLE, find
     from cuectl.engine.definitions_in_force import definitions
     from cuectl.engine.handler_start import working_directory
     from cuectl.engine.surroundings import context_of
@@ -142,10 +158,15 @@ def _conclude(runtime: Runtime, tx: Transaction, execution_id: str, report: Repo
         why = execution.reason or execution.status.value
         raise Conflict(f"'{execution_id}' takes no report: it waits ({why})")
     path = _outcome_path(runtime.home, execution)
-    outcome_writer.write(path, report.merged(path), durable=False)
+    data = report.merged(path, may_be_torn=execution.outcome_problem is None)
+    outcome_writer.write(path, data, durable=False)
     context = context_of(runtime, definitions(tx.store), None, None)
     to = context.settling(tx.now)
     cwd = working_directory(execution, context.in_force, runtime.home)
     found = find(runtime.home, execution, cwd, context.masker)
+    problem = found.outcome.problem or ""
+    if problem.startswith(UNREADABLE):
+        # What was just written is not what an answer may be built on.
+        raise StateError(f"'{path}' can't be read: {problem.removeprefix(UNREADABLE)}")
     conclude_report(tx, execution, found, context, to, ReportWait.NONE)
     return to.lines

@@ -187,3 +187,20 @@ def test_a_checker_after_a_late_report(cuectl: Cuectl, state: StoreState) -> Non
     pass_at(cuectl, "02:01:00")
 
     assert state.one()["outcome_state"] == "verified_success"
+
+
+def test_what_a_power_cut_has_left_of_a_late_report_does_not_stop_the_next(
+    cuectl: Cuectl, state: StoreState
+) -> None:
+    """The file gets its name before the commit; nobody was told that the report was taken."""
+    cuectl.run("create", "--name", "job", "--outcome-deadline", "1h", "--", "true")
+    cuectl.run("fire", "job")
+    cuectl.run("run-due")
+    identity = state.one()["id"]
+    (day,) = (cuectl.home / "runs").iterdir()
+    (day / f"{identity}.outcome.json").write_bytes(b"\0" * 40)
+
+    answer = cuectl.run("report", "--execution", identity, "--success", "--external-id", "T-1")
+
+    assert answer.status == 0, answer
+    assert (state.one()["status"], state.one()["external_id"]) == ("succeeded", "T-1")
