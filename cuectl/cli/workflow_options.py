@@ -92,7 +92,8 @@ def _print(call: Call, text: str) -> None:
     """Print a result; what stands in it came from agents and is shown, not sent."""
     from cuectl.model.terminal_text import visible
 
-    call.out.document(f"{visible(text) if call.out.is_terminal else text}\n")
+    shown = visible(text) if call.out.is_terminal else text
+    call.out.document(shown if shown.endswith("\n") else f"{shown}\n")
 
 
 def _say_failed(call: Call, run: WorkflowRun) -> None:

@@ -353,6 +353,9 @@ def test_the_next_pass_ends_what_a_killed_run_has_left(flows: Cuectl) -> None:
     assert flows.json("workflow", "runs")[0]["status"] == "interrupted"
     assert processes_of(run) == []
     assert {one["state"] for one in flows.json("sessions", "list", "--all")} == {"closed"}
+    alert = flows.json("alerts", "list")[0]
+    assert alert["type"] == "interrupted"
+    assert run in alert["message"]
 
 
 def test_a_question_parks_the_run_until_somebody_answers(flows: Cuectl) -> None:

@@ -17,7 +17,10 @@ from cuectl.model.values import replace
 from cuectl.model.workflow_run import RunStatus, WorkflowRun
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cuectl.engine.runtime import Runtime
+    from cuectl.store.store import Transaction
 
 _LIMIT_S = 60.0
 _NAP_S = 0.05
@@ -60,9 +63,21 @@ async def _ask(runtime: Runtime, run: WorkflowRun) -> WorkflowRun:
 
 
 def end_lost(
-    runtime: Runtime, run: WorkflowRun, status: RunStatus, reason: str | None
+    runtime: Runtime,
+    run: WorkflowRun,
+    status: RunStatus,
+    reason: str | None,
+    sinks: Sequence[str] = (),
 ) -> WorkflowRun:
-    """End what a run without a process has left, and record how it ended."""
+    """End what a run without a process has left, and record how it ended.
+
+    Args:
+        runtime: with the state directory.
+        run: which nobody goes on with.
+        status: how it ended.
+        reason: why.
+        sinks: where the alert about an interrupted run goes.
+    """
     from cuectl.store.run_history import RunHistory
 
     asyncio.run(_end_processes(run.id))
@@ -88,7 +103,26 @@ def end_lost(
         history.close()
     with runtime.store.transaction(runtime.now()) as tx:
         stage_run(tx, "ended", ended)
+        if status is RunStatus.INTERRUPTED:
+            _alert(tx, ended, runtime, sinks)
     return ended
+
+
+def _alert(tx: Transaction, run: WorkflowRun, runtime: Runtime, sinks: Sequence[str]) -> None:
+    from cuectl.engine.alerts import raise_alert
+
+    raise_alert(
+        tx,
+        tx.now,
+        type="interrupted",
+        message=f"workflow '{run.workflow}' ({run.id}) lost its process and was not gone on with",
+        cue=None,
+        state=None,
+        execution_id=run.execution,
+        sinks=sinks,
+        randomness=runtime.random(9),
+        subject=run.id,
+    )
 
 
 async def _end_processes(run_id: str) -> None:

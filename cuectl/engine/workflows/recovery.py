@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cuectl.engine.alerts import sink_keys
 from cuectl.engine.own_process import start_detached
 from cuectl.engine.workflows.executions import RESUMES_MOST
 from cuectl.engine.workflows.runs import is_alive, read_run, run_ids
@@ -33,11 +34,13 @@ def look_after(runtime: Runtime, in_force: InForce, tell: Callable[[str], None])
         runs = [run for each in ids if (run := read_run(runtime.store, each)) is not None]
     for run in runs:
         if not is_alive(runtime.home, run):
-            _look_after(runtime, run, tell)
+            _look_after(runtime, run, tell, in_force)
     _look_at_queues(runtime, in_force)
 
 
-def _look_after(runtime: Runtime, run: WorkflowRun, tell: Callable[[str], None]) -> None:
+def _look_after(
+    runtime: Runtime, run: WorkflowRun, tell: Callable[[str], None], in_force: InForce
+) -> None:
     if run.pass_id is None and runtime.now() - run.created_at < _BEGINS_WITHIN_MS:
         return
     if run.execution is not None:
@@ -50,7 +53,7 @@ def _look_after(runtime: Runtime, run: WorkflowRun, tell: Callable[[str], None])
 
         status = RunStatus.CANCELLED if run.cancel else RunStatus.INTERRUPTED
         why = run.cancel or "its process was lost"
-        end_lost(runtime, run, status, why)
+        end_lost(runtime, run, status, why, sink_keys((), in_force.alerts))
         tell(f"workflow '{run.workflow}' ({run.id}): {status.value}: {why}")
     elif is_ready(run, runtime.now()):
         _go_on(runtime, run)
