@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from cuectl.store.store import Store, Transaction
 
 BATCH = 500
+_FOLDERS = ("cues", "alerts", "revised", "keys", "workflows", "sessions", "queues")
 
 
 def forget(store: Store, now: int, limit: int, *, dry_run: bool) -> int:
     """Let go of what ended before `limit`; return how many records that are."""
     with store.locked():
-        names = {folder: store.names(folder) for folder in ("cues", "alerts", "revised", "keys")}
+        names = {folder: store.names(folder) for folder in _FOLDERS}
     found = list(_old(store, names, limit))
     if not dry_run:
         for start in range(0, len(found), BATCH):
@@ -65,6 +66,12 @@ def _is_old(folder: str, identity: str, record: Record, limit: int) -> bool:
         case "revised":
             ended_at = record.get("ended_at") or record["scheduled_for"]
             return from_text(ended_at) < limit
+        case "workflows" | "queues":
+            # A run or a task that is over; what lives has no end.
+            ended_at = record.get("ended_at")
+            return ended_at is not None and from_text(ended_at) < limit
+        case "sessions":
+            return record.get("closed", False) and from_text(record["last_at"]) < limit
         case _ if identity.startswith("http."):
             return from_text(record["at"]) < limit
         case _:

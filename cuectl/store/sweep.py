@@ -42,6 +42,7 @@ class Sweep:
     def run(self, *, dry_run: bool) -> tuple[list[str], int]:
         """Remove what is to go; return the paths below the home, and how many bytes they had."""
         found = [*self._outputs(), *self._payloads(), *self._temporaries(), *self._put_aside()]
+        found += self._beside_views()
         if not dry_run:
             self._remove(found)
             self._remove_empty_days()
@@ -104,6 +105,17 @@ class Sweep:
                 yield from self._older(f"journal/{name}", self.journal_limit)
         for name in files.list_directory(f"{self.home}/quarantine"):
             yield from self._older(f"quarantine/{name}", self.journal_limit)
+
+    def _beside_views(self) -> Iterator[_Old]:
+        """Yield the histories and transcripts whose runs and sessions are forgotten."""
+        for folder in ("workflows", "sessions"):
+            names = files.list_directory(f"{self.home}/{folder}")
+            known = {name.removesuffix(".json").removeprefix("live.") for name in names
+                     if name.endswith(".json")}  # fmt: skip
+            for name in names:
+                beside = not name.endswith((".json", "~"))
+                if beside and name.partition(".")[0] not in known:
+                    yield from self._older(f"{folder}/{name}", self.journal_limit)
 
     def _older(self, path: str, limit: int) -> Iterator[_Old]:
         try:

@@ -642,3 +642,14 @@ def test_the_turns_of_a_session_go_on_with_its_conversation(flows: Cuectl) -> No
     assert "--resume s-1" in second
     session = flows.json("sessions", "list", "--all")[0]
     assert (session["conversation"], session["turns"]) == ("s-1", 2)
+
+
+def test_gc_lets_go_of_runs_and_sessions_that_are_long_over(flows: Cuectl) -> None:
+    flows.at("2026-01-01T08:00:00Z").run("workflow", "run", "hello")
+    flows.at("2026-11-20T08:00:00Z").run("workflow", "run", "hello")
+    assert flows.run("workflow", "run", "human").status == 4
+    assert len(flows.json("workflow", "runs")) == 3
+    answer = flows.run("gc", "--journal", "30d")
+    assert answer.status == 0, answer
+    assert [one["workflow"] for one in flows.json("workflow", "runs")] == ["human", "hello"]
+    assert len(flows.json("sessions", "list", "--all")) == 1
