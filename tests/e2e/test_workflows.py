@@ -647,6 +647,7 @@ def test_the_turns_of_a_session_go_on_with_its_conversation(flows: Cuectl) -> No
 def test_gc_lets_go_of_runs_and_sessions_that_are_long_over(flows: Cuectl) -> None:
     flows.at("2026-01-01T08:00:00Z").run("workflow", "run", "hello")
     flows.at("2026-11-20T08:00:00Z").run("workflow", "run", "hello")
+    flows.at("2026-11-20T09:00:00Z")
     assert flows.run("workflow", "run", "human").status == 4
     assert len(flows.json("workflow", "runs")) == 3
     answer = flows.run("gc", "--journal", "30d")
