@@ -61,11 +61,12 @@ class Past:
         self.steps = 0
         self.resumes = 0
         self._free: list[PastCall] | None = None
-        by_step: dict[int, PastCall] = {}
+        # A run that has gone on from a checkpoint may have two calls at one place.
+        self._by_step: dict[int, PastCall] = {}
         for record in records:
-            self._take(record, by_step)
+            self._take(record)
 
-    def _take(self, record: Record, by_step: dict[int, PastCall]) -> None:
+    def _take(self, record: Record) -> None:
         match record.get("type"):
             case "call":
                 call = PastCall(
@@ -75,11 +76,11 @@ class Past:
                     arguments=record["arguments"],
                     result=record.get("result"),
                 )
-                self.calls[call.place] = by_step[call.step] = call
+                self.calls[call.place] = self._by_step[call.step] = call
                 self.steps = max(self.steps, call.step)
             case "call.ended":
-                if record["step"] in by_step:
-                    by_step[record["step"]].result = record["result"]
+                if record["step"] in self._by_step:
+                    self._by_step[record["step"]].result = record["result"]
             case "checkpoint":
                 self.checkpoints.append(record)
             case "run.started":
@@ -119,7 +120,7 @@ class Past:
         if not self.checkpoints:
             return None
         newest = self.checkpoints[-1]
-        self._free = [call for call in self.calls.values() if call.step > newest["step"]]
+        self._free = [call for call in self._by_step.values() if call.step > newest["step"]]
         return newest
 
     def first_untaken(self) -> PastCall | None:

@@ -124,6 +124,34 @@ async def slow(engine):
 async def asks_queue(engine, *, count: int = 3):
     return await engine.parallel([engine.delegate("chores", f"job {i}") for i in range(count)])
 
+@workflow
+async def checkpointed(engine):
+    state = engine.resume_state() or {"done": []}
+    for item in "abcd":
+        if item not in state["done"]:
+            await engine.bash(f"echo {item} >> marks")
+            state["done"].append(item)
+            engine.checkpoint("progress", state)
+    return state["done"]
+
+@workflow
+async def impatient(engine):
+    return await engine.ask_human("anybody?", timeout=3600)
+
+@workflow
+async def views(engine):
+    handle = await engine.spawn("default", handle="looked-at")
+    infos = [[i.handle, i.agent_slug, i.state] for i in engine.list_sessions()]
+    try:
+        await engine.spawn("failing", handle="looked-at")
+    except WorkflowError as error:
+        taken = str(error)
+    try:
+        engine.send("nobody", "x")
+    except WorkflowError as error:
+        unknown = str(error)
+    return [engine.list_agents(), infos, engine.caller_handle, taken, unknown]
+
 @workflow(durable=True)
 async def ten(engine):
     out = [engine.uuid()[:0], str(engine.random())[:2]]
@@ -451,15 +479,44 @@ def test_a_durable_run_is_gone_on_with_by_the_next_pass(flows: Cuectl) -> None:
     killed_and_resumed(flows, 14, "pass")
 
 
-def killed_and_resumed(flows: Cuectl, limit: int, by: str) -> None:
-    """Kill a run after a record of its history, go on with it, and count what it did."""
+@pytest.mark.parametrize("limit", range(3, 13))
+def test_a_run_goes_on_from_its_checkpoint(flows: Cuectl, limit: int) -> None:
+    killed_after(flows, limit, "checkpointed")
+    assert flows.json("workflow", "resume", "last")["result"] == list("abcd")
+    assert (flows.work / "marks").read_text().split() == list("abcd")
+
+
+def test_a_question_that_nobody_answers_in_time_fails(flows: Cuectl) -> None:
+    flows.at("2026-11-21T08:00:00Z")
+    assert flows.run("workflow", "run", "impatient").status == 4
+    flows.at("2026-11-21T09:30:00Z").run("run-due")
+    run = until(lambda: [r for r in flows.json("workflow", "runs") if r["status"] == "failed"])
+    assert run[0]["error"] == "nobody has answered within 3600 s: anybody?"
+
+
+def test_a_workflow_sees_agents_and_sessions(flows: Cuectl) -> None:
+    agents, infos, caller, taken, unknown = flows.json("workflow", "run", "views")["result"]
+    assert agents == ["default", "failing", "marker", "mender", "sleeper"]
+    assert infos == [["looked-at", "default", "ready"]]
+    assert caller is None
+    assert taken == "the handle 'looked-at' is taken"
+    assert unknown == "the session 'nobody' is not there"
+
+
+def killed_after(flows: Cuectl, limit: int, workflow: str) -> None:
+    """Run a workflow and kill its process after a record of its history."""
     flows.files({"killer.py": KILLER})
     import subprocess
 
-    words = [sys.executable, "killer.py", str(limit), "workflow", "run", "ten"]
+    words = [sys.executable, "killer.py", str(limit), "workflow", "run", workflow]
     environment = flows.environment | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(words, cwd=flows.work, env=environment, check=False, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def killed_and_resumed(flows: Cuectl, limit: int, by: str) -> None:
+    """Kill a run after a record of its history, go on with it, and count what it did."""
+    killed_after(flows, limit, "ten")
     status = flows.json("workflow", "runs")
     if status and status[0]["status"] == "succeeded":
         assert limit >= LINES
