@@ -711,3 +711,13 @@ def test_gc_lets_go_of_runs_and_sessions_that_are_long_over(flows: Cuectl) -> No
     assert answer.status == 0, answer
     assert [one["workflow"] for one in flows.json("workflow", "runs")] == ["human", "hello"]
     assert len(flows.json("sessions", "list", "--all")) == 1
+
+
+def test_a_run_is_gone_on_with_by_one_process_only(flows: Cuectl) -> None:
+    killed_after(flows, 8, "ten")
+    both = [flows.start("workflow", "resume", "last") for _ in range(2)]
+    for process in both:
+        process.communicate(timeout=DEADLINE_S)
+    assert sorted(process.returncode for process in both) == [0, 6]
+    assert (flows.work / "marks").read_text().splitlines() == MARKS
+    assert len([line for line in log_of(flows) if line["type"] == "run.ended"]) == 1

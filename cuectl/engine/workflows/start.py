@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cuectl.engine.own_process import start_detached
 from cuectl.engine.workflows.catalogue import catalogue
 from cuectl.engine.workflows.registration import REGISTERED
-from cuectl.engine.workflows.runs import find_run, is_alive, new_run_id, save_run
+from cuectl.engine.workflows.runs import find_run, is_alive, new_run_id, read_run, save_run
 from cuectl.engine.workflows.sessions import read_session
 from cuectl.model.errors import Conflict, InvalidFile, NotFound
 from cuectl.model.values import replace
@@ -74,11 +74,21 @@ def start(
     *,
     narrate: Callable[[str], None],
     stay: bool,
+    seen: WorkflowRun | None = None,
 ) -> tuple[WorkflowRun, int | None]:
     """Run a run in this process; return its record, and the signal that has ended it.
 
+    Args:
+        runtime: with the state directory.
+        known: the workflows, with the definitions that they run in.
+        workflow: what is run.
+        run: its record from here on.
+        narrate: gets what the run says.
+        stay: wait in place for answers and times.
+        seen: the record that was decided on, of a run that is gone on with.
+
     Raises:
-        Conflict: another process runs it.
+        Conflict: another process runs it, or has done so meanwhile.
     """
     from cuectl.engine.workflows.inbox import leave_message
     from cuectl.engine.workflows.runner import Runner
@@ -87,6 +97,7 @@ def start(
     if lock is None:
         raise Conflict(f"the run '{run.id}' is running")
     try:
+        _check_unchanged(runtime, run.id, seen)
         runner = Runner(runtime, known.in_force, workflow, run, narrate=narrate, stay=stay)
         ended = runner.go()
     finally:
@@ -97,6 +108,16 @@ def start(
         sender = f"workflow:{ended.workflow}"
         leave_message(runtime, ended.caller, sender, body, status, ended.id)
     return ended, runner.signal
+
+
+def _check_unchanged(runtime: Runtime, run_id: str, seen: WorkflowRun | None) -> None:
+    """Refuse to go on with a run that somebody else has gone on with since it was looked at."""
+    if seen is None:
+        return
+    with runtime.store.locked():
+        now = read_run(runtime.store, run_id)
+    if now is None or (now.status, now.pass_id) != (seen.status, seen.pass_id):
+        raise Conflict(f"the run '{run_id}' was gone on with meanwhile")
 
 
 def start_apart(runtime: Runtime, run: WorkflowRun) -> None:
@@ -140,6 +161,7 @@ def resume(
         again,
         narrate=lambda line: narrate(run.workflow, line),
         stay=stay,
+        seen=run,
     )
 
 
