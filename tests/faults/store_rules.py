@@ -137,7 +137,8 @@ def honestly_idle(scene: Scene) -> list[str]:
     """The line that lets passes go at once is there only when there is nothing to do."""
     path = scene.home / "next"
     words = path.read_text().split(" ") if path.exists() else []
-    if not words or words[4] != idle.identity(str(scene.home / "journal" / words[3])):
+    # A line that a power cut tore is none, as for the program.
+    if len(words) != 9 or words[4] != idle.identity(str(scene.home / "journal" / words[3])):
         return []
     views = implied_views(str(scene.home))
     until = int(words[2])
