@@ -321,7 +321,8 @@ def test_a_cue_meets_itself_within_the_slots_of_its_agent(
     cuectl: Cuectl, state: StoreState, overlap: str
 ) -> None:
     script = "cd $HOME; mkdir lock || touch twice; while [ ! -e go ]; do sleep 0.05; done; "
-    bot(cuectl, script + "rmdir lock", ", max_concurrent: 1")
+    # The one that is cancelled leaves its lock behind, and the other is not to mind.
+    bot(cuectl, script + "rmdir lock || true", ", max_concurrent: 1")
     cuectl.at("2026-11-21T01:59:00Z")
     words = ("create", "--name", "x", "--cron", "* * * * *", "--agent", "bot", "--prompt", "p")
     assert cuectl.run(*words, "--overlap", overlap).status == 0
@@ -331,7 +332,6 @@ def test_a_cue_meets_itself_within_the_slots_of_its_agent(
     until(lambda: len(state.executions()) == 2)
     if overlap == "cancel":
         until(lambda: any(one.startswith("cancelled") for one in state.ends()))
-        (cuectl.user / "lock").rmdir()
     (cuectl.user / "go").touch()
     for one in (first, second):
         assert one.wait(60) == 0

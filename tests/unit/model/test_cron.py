@@ -197,6 +197,15 @@ def test_a_change_that_goes_back_to_the_day_before_brings_that_day_again() -> No
     assert found[2] > midnight + 300 * 86_400_000
 
 
+def test_a_minute_behind_a_change_that_begins_no_hour_exists() -> None:
+    # At 00:01 on 2 April 2000 the clocks of Newfoundland went on to 01:01.
+    before = int(datetime(2000, 4, 1, 20, tzinfo=ZoneInfo("America/St_Johns")).timestamp()) * 1000
+
+    found = next_fires(parse_cron("*/4 1 * * 0"), "America/St_Johns", before, 1)
+
+    assert shown(found[0], "America/St_Johns") == "02 01:04-0230"
+
+
 def test_no_fires_are_asked_for() -> None:
     assert next_fires(parse_cron("* * * * *"), "UTC", 0, 0) == []
 
