@@ -62,7 +62,9 @@ def test_each_target_gets_its_own_words_and_one_report_follows(
     ]
     assert state.ends("write-down") == ["succeeded"]
     report = (cuectl.work / "report").read_text()
-    assert report == "Write down what came of it: " + "\n---\n".join(texts) + "\n"
+    # Whoever is ready first stands first.
+    reports = report.removeprefix("Write down what came of it: ").removesuffix("\n")
+    assert sorted(reports.split("\n---\n")) == sorted(texts)
     roots = {one["root_id"] for one in state.executions()}
     assert roots == {state.one("build")["id"]}
 
