@@ -6,6 +6,10 @@ No `from __future__` here and in `store/idle.py`: it is an import like any other
 import os
 import sys
 
+_SEEDED = "CUECTL_SEEDED"
+# Commands of workflows in which a procedure runs, or is replayed.
+_PROCEDURES = frozenset(("run", "resume", "fork", "replay", "check"))
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status."""
@@ -28,13 +32,28 @@ def _run(words: list[str]) -> int:
         home = idle.home_of(words)
         if home is not None and (idle.is_idle(home) or _is_quiet(home)):
             return 0
+    if "PYTHONHASHSEED" not in os.environ or _SEEDED in os.environ:
+        _fix_the_order_of_sets(words)
     import gc
 
     # A command is over before collecting its garbage would pay; a worker turns it on again.
     gc.disable()
-    from cuectl.cli import frame
+    from cuectl.cli.frame import run
 
-    return frame.run(words)
+    return run.run(words)
+
+
+def _fix_the_order_of_sets(words: list[str]) -> None:
+    """Start once more where a procedure runs: sets of texts must have the same order each time."""
+    if os.environ.pop(_SEEDED, None) is not None:
+        # What turns and commands get is as it was.
+        os.environ.pop("PYTHONHASHSEED", None)
+    elif sys.orig_argv[-len(words) :] == words and (
+        "workflow-execution" in words or ("workflow" in words and not _PROCEDURES.isdisjoint(words))
+    ):
+        seeded = {**os.environ, "PYTHONHASHSEED": "0", _SEEDED: "1"}
+        again = [sys.executable, *sys.orig_argv[1:]]
+        os.execve(sys.executable, again, seeded)  # noqa: S606  (it is what runs already)
 
 
 def _is_quiet(home: str) -> bool:
@@ -46,7 +65,7 @@ def _is_quiet(home: str) -> bool:
     import gc
 
     gc.disable()
-    from cuectl.engine.quiet_polls import find_nothing
+    from cuectl.events.sources.registry import find_nothing
 
     if not find_nothing(home):
         return False
@@ -58,9 +77,9 @@ def _failed(error: BaseException, words: list[str]) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     try:
-        from cuectl.cli import failure
+        from cuectl.cli.frame import run
 
-        status = failure.report(error, words)
+        status = run.report(error, words)
     # The line must come out even where nothing can be imported any more.
     except (OSError, ImportError, MemoryError):
         status = _plain_line(error, words)
@@ -89,8 +108,7 @@ def _plain_line(error: BaseException, words: list[str]) -> int:
 def _flush() -> None:
     """Flush stdout; an answer that could not be written is a failure.
 
-    Raises:
-        OSError: it could not.
+    Raises OSError: it could not.
     """
     try:
         sys.stdout.flush()

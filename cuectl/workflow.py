@@ -4,30 +4,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cuectl.engine.workflows.registration import workflow
-from cuectl.model.workflow_errors import (
-    ConfigError,
+from cuectl.workflows.catalogue import ConfigError, workflow
+from cuectl.workflows.rules.history import (
+    BudgetExceeded,
+    ChildFailed,
     HistoryMismatch,
     PredicateFailed,
+    StepFailed,
+    StepInterrupted,
     TimedOut,
     TurnFailed,
+    TurnInterrupted,
     WorkflowError,
 )
+from cuectl.workflows.rules.records import InboxMessage, SessionInfo
 
 if TYPE_CHECKING:
-    from cuectl.engine.workflows.completed import CompletedProcess
-    from cuectl.engine.workflows.engine import WorkflowEngine
-    from cuectl.model.workflow_values import InboxMessage, SessionInfo
+    from cuectl.workflows.engine import WorkflowEngine
+    from cuectl.workflows.engine_flow import CompletedProcess
 
 __all__ = [
+    "BudgetExceeded",
+    "ChildFailed",
     "CompletedProcess",
     "ConfigError",
     "HistoryMismatch",
     "InboxMessage",
     "PredicateFailed",
     "SessionInfo",
+    "StepFailed",
+    "StepInterrupted",
     "TimedOut",
     "TurnFailed",
+    "TurnInterrupted",
     "WorkflowEngine",
     "WorkflowError",
     "workflow",
@@ -35,17 +44,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what only annotations name when somebody asks for it."""
-    if name == "WorkflowEngine":
-        from cuectl.engine.workflows.engine import WorkflowEngine
+    """Import what only annotations name when it is asked for."""
+    if name in ("CompletedProcess", "WorkflowEngine"):
+        from cuectl.workflows import engine
 
-        return WorkflowEngine
-    if name == "CompletedProcess":
-        from cuectl.engine.workflows.completed import CompletedProcess
-
-        return CompletedProcess
-    if name in ("InboxMessage", "SessionInfo"):
-        from cuectl.model import workflow_values
-
-        return getattr(workflow_values, name)
+        return getattr(engine, name)
     raise AttributeError(f"module 'cuectl.workflow' has no attribute '{name}'")

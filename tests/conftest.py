@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from cuectl.engine.clock import Clock
-from cuectl.engine.runtime import Runtime
-from cuectl.model.instants import from_text, to_text
+from cuectl.passes.reactions import REACTIONS
+from cuectl.process.runtime import Clock, Runtime
 from cuectl.store import home as home_directory
-from tests.builder import Cuectl, install
+from cuectl.store.journal.journal import Journal
+from cuectl.values.times import from_text, to_text
+from tests.fixtures.background import Passes
+from tests.fixtures.builder import Cuectl, install
+from tests.fixtures.forking import Forked
+from tests.fixtures.observing import StoreState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 # A slow machine is no failure; what takes how long is measured by `make bench`.
-settings.register_profile("cuectl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Examples are the same in each run, so that no change fails by chance for what another one did.
+settings.register_profile(
+    "cuectl",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CUECTL_OTHER_EXAMPLES" not in os.environ,
+)
 settings.load_profile("cuectl")
+
+# What a shell or `nohup` ignores for the tests would be ignored by all that they start, too; a
+# handler of Python's is none for them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
+
+IMPATIENT = """\
+#!{python}
+import sys
+from cuectl.executions import supervise
+supervise.GRACE_S = 0.4
+from cuectl.entry import main
+sys.exit(main())
+"""
 
 START = "2026-11-21T02:00:00Z"
 
@@ -57,11 +86,43 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def cuectl(tmp_path: Path, programs: Path) -> Iterator[Cuectl]:
-    """The program; at the end `fsck` must find nothing."""
-    program = Cuectl(tmp_path, programs)
+def cuectl(request: pytest.FixtureRequest, tmp_path: Path, programs: Path) -> Iterator[Cuectl]:
+    """The program; in a fork where a module says `FORKED`. At the end `fsck` finds nothing."""
+    is_forked = getattr(request.module, "FORKED", False) and hasattr(os, "pidfd_open")
+    program = (Forked if is_forked else Cuectl)(tmp_path, programs)
     yield program
     program.check()
+
+
+@pytest.fixture
+def state(cuectl: Cuectl) -> Iterator[StoreState]:
+    """The store of `cuectl`; at the end its views must be what the journal implies."""
+    found = StoreState(cuectl.home)
+    yield found
+    if cuectl.checked and (cuectl.home / "journal").is_dir():
+        assert found.differences() == []
+        assert found.settled_twice() == []
+
+
+@pytest.fixture
+def passes(cuectl: Cuectl) -> Iterator[Passes]:
+    """Passes in the background, ended with the test."""
+    started = Passes(cuectl)
+    yield started
+    started.clean_up()
+
+
+@pytest.fixture
+def impatient(cuectl: Cuectl, tmp_path: Path) -> Cuectl:
+    """The program with a shorter time between SIGTERM and SIGKILL; nothing else differs."""
+    folder = tmp_path / "impatient"
+    folder.mkdir()
+    (folder / "cuectl").write_text(IMPATIENT.format(python=sys.executable))
+    (folder / "cuectl").chmod(0o755)
+    os.symlink(sys.executable, folder / "python3")
+    cuectl.programs = folder
+    cuectl.environment["PATH"] = f"{folder}:/usr/bin:/bin"
+    return cuectl
 
 
 @pytest.fixture
@@ -86,4 +147,26 @@ def runtime(home: Path, clock: ManualClock) -> Runtime:
     def random(size: int) -> bytes:
         return next(numbers).to_bytes(size, "big")
 
-    return Runtime(home=str(home), environment={"TZ": "UTC"}, clock=clock, random=random)
+    return Runtime(
+        home=str(home),
+        environment={"TZ": "UTC"},
+        clock=clock,
+        random=random,
+        reactions=lambda: REACTIONS,
+    )
+
+
+@pytest.fixture(autouse=True)
+def _journals_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close what stores have left open: a process has one for its life, a test run thousands."""
+    made: list[Journal] = []
+    begin = Journal.__init__
+
+    def note(journal: Journal, home: str) -> None:
+        made.append(journal)
+        begin(journal, home)
+
+    monkeypatch.setattr(Journal, "__init__", note)
+    yield
+    for journal in made:
+        journal.close()

@@ -1,1 +1,1 @@
-"""One module per command, imported when it is called."""
+"""The command line."""

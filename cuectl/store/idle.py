@@ -1,25 +1,22 @@
 """The idle path of a pass: one line and a few stats say that nothing is due.
 
-Imports `os` and `time` alone, because this runs every minute of the year. Anything
-unusual means "do a full pass" (store-protocol.md, "Idle path").
+Imports `os` and `time` alone, because this runs every minute of the year. Anything unusual means
+"do a full pass" (store-protocol.md, "Idle path").
 """
 
 import os
 import time
 
 _NEXT_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_LONGEST_LINE = 512
+_LONGEST_LINE = 1024
 YOUNG_NS = 2_000_000_000
 UNKNOWN = "?"
+LONGEST_MS = 3_600_000
 _WORDS = 10
 
 
 def is_idle(home: str) -> bool:
-    """Tell whether a pass would find nothing; if so, leave the scheduler's heartbeat.
-
-    Raises:
-        OSError: the heartbeat can't be written.
-    """
+    """Tell whether a pass would find nothing; if so, leave its heartbeat. Raises OSError."""
     words = _next_line(home)
     if words is None or len(words) != _WORDS or not _holds(home, words):
         return False
@@ -28,11 +25,7 @@ def is_idle(home: str) -> bool:
 
 
 def leave_heartbeat(home: str) -> None:
-    """Note that a pass was here.
-
-    Raises:
-        OSError: it can't be written.
-    """
+    """Note that a pass was here. Raises OSError: it can't be written."""
     os.utime(f"{home}/last-pass")
 
 
@@ -46,6 +39,8 @@ def has_only_polls(home: str) -> bool:
 
 def _next_line(home: str) -> list[str] | None:
     try:
+        if open_above(home):
+            return None
         found = os.lstat(home)
         if found.st_uid != os.geteuid() or found.st_mode & 0o170022 != 0o040000:
             return None
@@ -64,12 +59,15 @@ def _next_line(home: str) -> list[str] | None:
 def _holds(home: str, words: list[str]) -> bool:
     now_ns = time.time_ns()
     try:
-        inside = int(words[1]) * 1_000_000 <= now_ns < int(words[2]) * 1_000_000
+        since, until = int(words[1]), int(words[2])
+        inside = since * 1_000_000 <= now_ns < until * 1_000_000
         heartbeat = os.stat(f"{home}/last-pass", follow_symlinks=False)
     except (OSError, ValueError):
         return False
     return (
         inside
+        # A damaged digit must not stop the work for years.
+        and until - since <= LONGEST_MS
         and heartbeat.st_mtime_ns <= now_ns
         and identity(f"{home}/journal/{words[3]}") == words[4]
         and identity(f"{home}/cue.yaml") == words[5]
@@ -80,18 +78,42 @@ def _holds(home: str, words: list[str]) -> bool:
     )
 
 
-def identity(path: str) -> str:
-    """Return inode, size and time of a file as one word, `-` when it is not there.
+def above(path: str) -> list[str]:
+    """Return the directories above a path, as it is written and as links lead to it."""
+    found = []
+    for place in {path, os.path.realpath(path)}:
+        while place != (place := os.path.dirname(place)):
+            found.append(place)
+    return found
 
-    `?` for one that can't be looked at: unreadable is not gone.
-    """
+
+def open_above(path: str) -> str | None:
+    """Return a directory above `path` in which everybody may put something else in its place."""
+    for place in above(path):
+        try:
+            # In a directory with the sticky bit, only its owner moves a thing away.
+            if os.stat(place).st_mode & 0o1002 == 0o002:
+                return place
+        except FileNotFoundError:
+            continue
+    return None
+
+
+def identity(path: str) -> str:
+    """Return what changes with a file: `-` when not there, `?` when it can't be looked at."""
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return "-"
     except OSError:
         return UNKNOWN
-    return f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
+    return identity_of(found)
+
+
+def identity_of(found: os.stat_result) -> str:
+    """Return inode, size, times, mode and owner: what an edit, `chmod` or `chown` changes."""
+    times = f"{found.st_mtime_ns}:{found.st_ctime_ns}"
+    return f"{found.st_ino}:{found.st_size}:{times}:{found.st_mode:o}:{found.st_uid}"
 
 
 def zone_identity() -> str:
@@ -142,7 +164,5 @@ def write_line(
     if UNKNOWN in (journal, identity(definitions), layout):
         return None
     words = ["v2", str(since), str(until), segment, journal, identity(definitions), boot]
-    words += [zone_identity(), layout]
-    if polls:
-        words.append(identity(f"{home}/polls"))
-    return " ".join([*words, ".\n"])
+    words += [zone_identity(), layout, *([identity(f"{home}/polls")] if polls else []), ".\n"]
+    return " ".join(words)

@@ -4,45 +4,52 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from cuectl.model.ids import time_of
-from cuectl.model.instants import DAY, HOUR, MINUTE, civil
+from cuectl.values.ids import hex_hash, time_of
+from cuectl.values.times import DAY, HOUR, MINUTE, civil
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SEEN = "seen."
 
 
-def cue(cue_id: str) -> str:
-    """Return the view of a cue's definition."""
-    return f"cues/{cue_id}.json"
+def _view_of(pattern: str) -> Callable[[str], str]:
+    """Return the function that puts an id into the path of a view."""
+    return pattern.format
 
 
-def state(cue_id: str) -> str:
-    """Return the view of a cue's state."""
-    return f"cues/{cue_id}.s.json"
+# A cue's definition, its state, and its next dozens of fires.
+cue = _view_of("cues/{}.json")
+state = _view_of("cues/{}.s.json")
+fires = _view_of("cues/{}.n.json")
+
+# An execution that is claimed, running or queued; one that waits: pending, retry, report,
+# verification; one that was changed after it had settled.
+open_execution = _view_of("open/{}.json")
+waiting_execution = _view_of("waiting/{}.json")
+revised_execution = _view_of("revised/{}.json")
+
+alert = _view_of("alerts/{}.json")
+# When a chain has made its newest cues, by the root of the chain.
+chain_root_key = _view_of("keys/root.{}.json")
+# What the event source of a subscription remembers, and the rounds of a fan-in, by the cue.
+source = _view_of("sources/{}.json")
+fan_in = _view_of("fanin/{}.json")
+
+# Runs of workflows, agents' sessions, and tasks of queues that are over.
+live_run = _view_of("workflows/live.{}.json")
+ended_run = _view_of("workflows/{}.json")
+session = _view_of("sessions/{}.json")
+ended_task = _view_of("queues/done.{}.json")
 
 
-def fires(cue_id: str) -> str:
-    """Return the view of a cue's next dozens of fires."""
-    return f"cues/{cue_id}.n.json"
-
-
-def open_execution(execution_id: str) -> str:
-    """Return the view of an execution that is claimed, running or queued."""
-    return f"open/{execution_id}.json"
-
-
-def waiting_execution(execution_id: str) -> str:
-    """Return the view of an execution that waits: pending, retry, report, verification."""
-    return f"waiting/{execution_id}.json"
-
-
-def revised_execution(execution_id: str) -> str:
-    """Return the view of a settled execution that was changed after it had settled."""
-    return f"revised/{execution_id}.json"
-
-
-def alert(alert_id: str) -> str:
-    """Return the view of an alert."""
-    return f"alerts/{alert_id}.json"
+def _digest(text: str) -> str:
+    try:
+        return hex_hash(text.encode("utf-8", "surrogateescape"))[:24]
+    except UnicodeEncodeError:
+        # Half a pair of surrogates, which JSON may have.
+        return hex_hash(text.encode("utf-8", "surrogatepass"))[:24]
 
 
 def name_key(name: str) -> str:
@@ -55,20 +62,30 @@ def chain_key(parent: str, key: str) -> str:
     return f"keys/chain.{parent}.{_digest(key)}.json"
 
 
-def chain_root_key(root: str) -> str:
-    """Return the view that says when a chain has made its newest cues."""
-    return f"keys/root.{root}.json"
+def event_index(event: str) -> str:
+    """Return the view that says which cues listen to a type of event."""
+    return f"keys/event.{_digest(event)}.json"
 
 
-def _digest(text: str) -> str:
-    import hashlib
+def event_waits(event: str) -> str:
+    """Return the view that says which parked runs wait for a type of event."""
+    return f"keys/wait.{_digest(event)}.json"
 
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+
+def event_key(source: str, key: str) -> str:
+    """Return the view that says which event a source has sent under a key."""
+    identity = _digest(f"{source}\n{key}")
+    return f"keys/{SEEN}{identity}.json"
 
 
 def agent_slots(agent: str) -> str:
     """Return the view that says who holds the slots of an agent."""
     return f"queues/agent.{_digest(agent)}.json"
+
+
+def agent_spending(agent: str) -> str:
+    """Return the view that says what the turns of an agent have cost on its last day of work."""
+    return f"queues/spent.{_digest(agent)}.json"
 
 
 def agent_line(agent: str) -> str:
@@ -79,34 +96,24 @@ def agent_line(agent: str) -> str:
 def agent_place(agent: str, number: int, alone: str, execution_id: str) -> str:
     """Return the view of a place in the line for an agent; they sort by their numbers.
 
-    Args:
-        agent: its name.
-        number: of the place.
-        alone: the cue whose executions never run side by side; empty for none.
-        execution_id: who waits.
+    `alone` is the cue whose executions never run side by side; empty for none.
     """
     return f"{agent_line(agent)}{number:012d}.{alone or '-'}.{execution_id}.json"
 
 
-def event_index(event: str) -> str:
-    """Return the view that says which cues listen to a type of event."""
-    return f"keys/event.{_digest(event)}.json"
+def queue_counter(queue: str) -> str:
+    """Return the view that says how many tasks a queue has had."""
+    return f"queues/count.{_digest(queue)}.json"
 
 
-def event_key(source: str, key: str) -> str:
-    """Return the view that says which event a source has sent under a key."""
-    identity = _digest(f"{source}\n{key}")
-    return f"keys/{SEEN}{identity}.json"
+def queue_tasks(queue: str) -> str:
+    """Return how the names of the views begin that hold a queue's tasks which are not over."""
+    return f"task.{_digest(queue)}."
 
 
-def source(cue_id: str) -> str:
-    """Return the view of what the event source of a subscription remembers."""
-    return f"sources/{cue_id}.json"
-
-
-def fan_in(cue_id: str) -> str:
-    """Return the view of the rounds of a fan-in."""
-    return f"fanin/{cue_id}.json"
+def queue_task(queue: str, number: int, task_id: str) -> str:
+    """Return the view of a task that is not over; they sort by their numbers."""
+    return f"queues/{queue_tasks(queue)}{number:012d}.{task_id}.json"
 
 
 def marker(at_ms: int, kind: str, identity: str) -> str:
@@ -114,7 +121,8 @@ def marker(at_ms: int, kind: str, identity: str) -> str:
 
     Kinds: `c` a cue's next occurrence, `e` a pending execution, `r` a retry, `w` a deadline of
     a waiting execution, `a` an alert to deliver, `p` a ping to send, `f` the time limit of a
-    fan-in, `k` the end of the memory of an event's key, `s` the next look at a source of time.
+    fan-in, `k` the end of the memory of an event's key, `s` the next look at a source of time,
+    `u` the end of a cue's pause.
     """
     hour, rest = divmod(at_ms, HOUR)
     return f"due/{hour}/{rest // MINUTE:02d}/{at_ms}.{kind}.{identity}"
@@ -146,41 +154,6 @@ def pass_file(home: str, pass_id: str) -> str:
 def payload_file(home: str, digest: str) -> str:
     """Return the path of a payload that is too large for the journal."""
     return f"{home}/payloads/{digest}.json"
-
-
-def live_run(run_id: str) -> str:
-    """Return the view of a workflow's run that is not over."""
-    return f"workflows/live.{run_id}.json"
-
-
-def ended_run(run_id: str) -> str:
-    """Return the view of a workflow's run that is over."""
-    return f"workflows/{run_id}.json"
-
-
-def session(handle: str) -> str:
-    """Return the view of an agent's session."""
-    return f"sessions/{handle}.json"
-
-
-def queue_counter(queue: str) -> str:
-    """Return the view that says how many tasks a queue has had."""
-    return f"queues/count.{_digest(queue)}.json"
-
-
-def queue_tasks(queue: str) -> str:
-    """Return how the names of the views begin that hold a queue's tasks which are not over."""
-    return f"task.{_digest(queue)}."
-
-
-def queue_task(queue: str, number: int, task_id: str) -> str:
-    """Return the view of a task that is not over; they sort by their numbers."""
-    return f"queues/{queue_tasks(queue)}{number:012d}.{task_id}.json"
-
-
-def ended_task(task_id: str) -> str:
-    """Return the view of a task that is over."""
-    return f"queues/done.{task_id}.json"
 
 
 def queue_slot(home: str, queue: str, number: int) -> str:

@@ -1,44 +1,48 @@
-"""Reading the store without holding its lock.
+"""Reading the store without holding its lock, and following the journal while others write to it.
 
-A line stands in the journal before any view that follows from it is touched. So a reader
-reads a view, then looks whether the journal has grown: what the new lines set counts, and
-what they do not set was not being written. When the views are behind at the start, the
-reader heals them as any command does; where it can't (a read-only directory, a holder that
-does not let go), it lays the end of the journal over them in memory and says up to which
-line it has seen (hole A31).
+A line stands in the journal before any view that follows from it is touched. So a reader reads a
+view, then looks whether the journal has grown: what the new lines set counts. It heals views that
+are behind; where it can't, it lays the end of the journal over them in memory and says up to
+which line it has seen (hole A31).
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from typing import Protocol
 
-from cuectl.model.errors import LockTimeout, StateError
-from cuectl.store import files, lock, views
-from cuectl.store.position import Position, read_applied
+from cuectl.store import files, views
+from cuectl.store import home as lock
+from cuectl.store.journal.lines import Position, read_applied
 from cuectl.store.views import BadView
+from cuectl.values.errors import LockTimeout, StateError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cuectl.store.history import History
-    from cuectl.store.lines import Record, Value, Views
+    from cuectl.store.journal.lines import Value, Views
     from cuectl.store.store import Store
+    from cuectl.values.records import Record
 
 READ_LIMIT_S = 1.0
+ALL_HOURS = 1 << 40
+_LARGE_FOLDER = 1 << 15
 
 
 class Reader:
     """What one command sees of the store: everything that was acknowledged when it looks.
 
-    Attributes:
-        home: the state directory, '' for one that is not there.
-        place: behind the last whole group of the journal that was seen.
-        notes: what the user must know about what is seen; a command prints them as warnings.
+    `home` is '' where there is none; a command prints `notes` as warnings.
     """
 
     def __init__(self, store: Store | None, place: Position, overlay: Views | None = None) -> None:
         self.home = store.home if store else ""
         self.place = place
         self.notes: list[str] = []
+        self.known: dict[str, Any] = {}  # what was made of its views, kept as long as it is
         self._store = store
         self._overlay: Views = overlay or {}
         self._history: History | None = None
@@ -46,8 +50,7 @@ class Reader:
     def read(self, path: str) -> Record | None:
         """Return the object of a view; one that is damaged is taken from the journal.
 
-        Raises:
-            BadView: it is damaged, and the journal does not know it either.
+        Raises BadView: it is damaged, and the journal does not know it either.
         """
         if self._store is None:
             return None
@@ -80,12 +83,17 @@ class Reader:
                     known[path[start:]] = None
         return list(known)
 
+    def is_large(self, folder: str) -> bool:
+        """Tell whether a folder has more than some hundred views, without listing it."""
+        with suppress(OSError):
+            return bool(self.home) and os.stat(f"{self.home}/{folder}").st_size > _LARGE_FOLDER
+        return False
+
     @property
     def history(self) -> History:
         """What has happened up to now: the journal.
 
-        Whoever needs open and settled executions reads the views first: what is settled in
-        between is then in both, and not in neither.
+        Read the views of open executions first: what settles in between is then in both.
         """
         from cuectl.store.history import History
 
@@ -100,23 +108,20 @@ class Reader:
             return False
         before = self.place
         size = _size_of(self.home, before)
-        if size != before.size:
-            self._read_on(self._store, size)
+        if size == before.size:
+            return False
+        try:
+            if size < before.size:
+                raise StateError("the journal went back")
+            self.place, self._overlay = read_on(self.home, before, self._overlay)
+        except StateError:
+            # What was seen is no longer there: a commit that failed was taken back, or the
+            # segment was packed. Damage is found again from here.
+            self.place, self._overlay = read_on(self.home, *_start(self._store))
         return self.place != before
 
-    def _read_on(self, store: Store, size: int) -> None:
-        try:
-            if size > self.place.size:
-                self.place, self._overlay = read_on(self.home, self.place, self._overlay)
-                return
-        except StateError:
-            self._overlay = {}
-        # What was seen is no longer there: a commit that failed was taken back, or the
-        # segment was packed. Damage is found again from here.
-        self.place, self._overlay = read_on(self.home, *_start(store))
-
     def _from_journal(self, bad: BadView) -> Record | None:
-        from cuectl.store.last_value import last_value
+        from cuectl.store.history import last_value
 
         found, value = last_value(self.history, bad.path)
         if not found:
@@ -125,32 +130,40 @@ class Reader:
         return value if isinstance(value, dict) else None
 
 
-def open_reader(store: Store | None, *, limit_s: float = READ_LIMIT_S) -> Reader:
+def open_reader(
+    store: Store | None, *, limit_s: float = READ_LIMIT_S, last_hour: int = 0
+) -> Reader:
     """Return a reader that sees everything which was acknowledged up to now.
 
-    Args:
-        store: None for a state directory that is not there: it reads as an empty one.
-        limit_s: how long to wait for the store lock where views have to be healed.
-
-    Raises:
-        StateError: the journal is damaged where it has not been taken in yet.
+    Of the agenda, the hours up to `last_hour` are looked at for missing files. Healing views
+    waits for the store lock. Raises StateError: the journal's end is damaged.
     """
     if store is None:
         return Reader(None, Position())
-    place = _place_if_fresh(store)
+    place = _place_if_fresh(store, last_hour)
     if place is not None:
         return Reader(store, place)
     try:
-        return _healed(store, limit_s)
+        with store.locked(limit_s):
+            store.journal.sync()
+            store.flush()
+            store.find_missing(last_hour)
+            reader = Reader(store, store.journal.place, dict(store.overlay))
+            reader.notes += [one for one in (store.mended, store.lost) if one]
+            return reader
     except (LockTimeout, OSError) as error:
         store.forget()
         return _overlaid(store, error)
 
 
-def _place_if_fresh(store: Store) -> Position | None:
-    """Return how far the views are, None when they are behind, or may be."""
+def _place_if_fresh(store: Store, last_hour: int) -> Position | None:
+    """Return how far the views are, None when they are behind or missing, or may be."""
     applied = read_applied(f"{store.home}/journal/applied")
     if applied is None or applied.behind or store.boot == "-" or applied.boot != store.boot:
+        return None
+    if applied.mended or applied.lost or applied.counts is None:
+        return None
+    if views.verified(store.home, applied.counts, last_hour) is None:
         return None
     place = applied.position
     is_fresh = _size_of(store.home, place) == place.size and store.journal.holds(place)
@@ -158,22 +171,26 @@ def _place_if_fresh(store: Store) -> Position | None:
 
 
 def _size_of(home: str, place: Position) -> int:
-    try:
+    with suppress(FileNotFoundError):
         return os.stat(f"{home}/journal/{place.segment}", follow_symlinks=False).st_size
-    except FileNotFoundError:
-        return 0
-
-
-def _healed(store: Store, limit_s: float) -> Reader:
-    with store.locked(limit_s):
-        store.journal.sync()
-        store.flush()
-        return Reader(store, store.journal.place, dict(store.overlay))
+    return 0
 
 
 def _overlaid(store: Store, error: LockTimeout | OSError) -> Reader:
     place, overlay = read_on(store.home, *_start(store))
+    notes: list[str] = []
+    if not _is_complete(store):
+        from cuectl.store.journal.check import Replay
+
+        # Nothing may be missing because this process is not the one that may write it anew.
+        replay = Replay(store.home)
+        replay.run(place)
+        overlay = replay.views | overlay
+        notes += [
+            f"the journal is damaged: '{one.subject}': {one.message}" for one in replay.damage[:1]
+        ]
     reader = Reader(store, place, overlay)
+    reader.notes += notes
     if isinstance(error, LockTimeout):
         why = f"the store lock is not free{lock.holder(f'{store.home}/lock')}"
     else:
@@ -184,9 +201,16 @@ def _overlaid(store: Store, error: LockTimeout | OSError) -> Reader:
     return reader
 
 
+def _is_complete(store: Store) -> bool:
+    applied = read_applied(f"{store.home}/journal/applied")
+    if applied is None or applied.counts is None or applied.boot != store.boot:
+        return False
+    return views.verified(store.home, applied.counts) is not None
+
+
 def _start(store: Store) -> tuple[Position, Views]:
     """Return a place that the views are not behind of, and what they lack at that place."""
-    from cuectl.store.segments import first_place, last_values
+    from cuectl.store.journal.segments import first_place, last_values
 
     applied = read_applied(f"{store.home}/journal/applied")
     if applied and applied.boot == store.boot != "-" and store.journal.holds(applied.position):
@@ -200,11 +224,7 @@ def _start(store: Store) -> tuple[Position, Views]:
 
 
 def read_on(home: str, place: Position, overlay: dict[str, Value]) -> tuple[Position, Views]:
-    """Return the end of the journal, and `overlay` with what the lines from `place` on set.
-
-    Raises:
-        StateError: there is damage on the way.
-    """
+    """Return the end of the journal, and `overlay` with what the lines from `place` on set."""
     lines, place = lines_from(home, place)
     for line in lines:
         overlay.update(line.get("set", {}))
@@ -214,14 +234,10 @@ def read_on(home: str, place: Position, overlay: dict[str, Value]) -> tuple[Posi
 def lines_from(home: str, place: Position) -> tuple[list[Record], Position]:
     """Return the lines of whole groups from a place on, and the place behind them.
 
-    Needs no lock and changes nothing: a torn end, which may be a line that is being written,
-    is left alone.
-
-    Raises:
-        StateError: there is damage on the way.
+    Needs no lock: a torn end, maybe a line being written, is left. Raises StateError: damage.
     """
-    from cuectl.store.journal import CLOSED
-    from cuectl.store.tail import read_tail
+    from cuectl.store.journal.journal import CLOSED
+    from cuectl.store.journal.lines import read_tail
 
     taken: list[Record] = []
     while True:
@@ -241,17 +257,46 @@ def lines_from(home: str, place: Position) -> tuple[list[Record], Position]:
 
 def _segment_from(home: str, place: Position) -> bytes:
     """Return the bytes of a segment behind a place, packed or not, none when it is not there."""
-    from cuectl.store.segments import read_segment
+    from cuectl.store.journal.segments import read_segment
 
     path = f"{home}/journal/{place.segment}"
-    try:
-        fd = os.open(path, files.READ_FLAGS)
-    except FileNotFoundError:
-        if not os.path.exists(f"{path}.gz"):
-            return b""
-        return read_segment(f"{path}.gz")[place.size :]
-    try:
+    with suppress(FileNotFoundError), files.opened(path) as fd:
         os.lseek(fd, place.size, os.SEEK_SET)
         return files.read_all(fd)
-    finally:
-        os.close(fd)
+    return read_segment(f"{path}.gz")[place.size :] if os.path.exists(f"{path}.gz") else b""
+
+
+class ViewReader(Protocol):
+    """Reading by name, and listing."""
+
+    def read(self, path: str) -> dict[str, Any] | None:
+        """Return the object of a view, None when it is not there. Raises BadView: it is damaged."""
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names in a folder of views."""
+
+
+class Follower:
+    """Gives each line once, in order, from a place on, across segments."""
+
+    def __init__(self, store: Store, place: Position) -> None:
+        self.place = place
+        self._store = store
+        self._size = place.size
+
+    def new_lines(self) -> list[Record]:
+        """Return the lines that came since the last call. Raises StateError: they are damaged."""
+        home = self._store.home
+        # Without a byte it is not made yet, or is packed meanwhile.
+        size = _size_of(home, self.place) or -1
+        if size == self._size and size >= self.place.size:
+            return []
+        self._size = size
+        try:
+            lines, self.place = lines_from(home, self.place)
+        except StateError:
+            # A commit that failed was taken back, and another one stands in its place; or it
+            # is damage, which is found again.
+            self.place = open_reader(self._store).place
+            lines = []
+        return lines

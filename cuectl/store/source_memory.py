@@ -1,24 +1,23 @@
 """What event sources remember: one file each, synced before the commit that names it.
 
-The record of a source (`sources/<cue id>.json`, a view) names the number and the sum of the
-file that belongs to it, so the memory moves on in the same commit as the events (contracts.md,
-identity 5). When polls are due again stands in `polls`, which nothing depends on: without it,
-all sources are looked at.
+The record of a source (`sources/<cue id>.json`, a view) names its file by number and sum, so the
+memory moves on in the same commit as the events (contracts.md, identity 5). When polls are due
+again stands in `polls`, which nothing depends on.
 """
 
 from __future__ import annotations
 
-import fcntl
+import hashlib
 import json
 import os
-from typing import TYPE_CHECKING, Any
 
 from cuectl.store import files
+from cuectl.store.workflow_files import try_lock
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cuectl.store.lines import Views
-
-Record = dict[str, Any]
+    from cuectl.store.journal.lines import Views
+    from cuectl.values.records import Record
 
 FOLDER = "memory"
 _LOCK = ".lock"
@@ -28,8 +27,6 @@ _ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 def write(home: str, cue_id: str, generation: int, memory: Record) -> Record:
     """Make a memory durable beside the one in use; return what the record names it by."""
-    import hashlib
-
     data = _ENCODE.encode(memory).encode("ascii")
     digest = hashlib.sha256(data).hexdigest()[:32]
     named = {"generation": generation, "bytes": len(data), "sha256": digest}
@@ -38,13 +35,7 @@ def write(home: str, cue_id: str, generation: int, memory: Record) -> Record:
 
 
 def read(home: str, cue_id: str, named: Record) -> Record:
-    """Return the memory that a record names.
-
-    Raises:
-        OSError, ValueError, KeyError: it is gone, or not what was written.
-    """
-    import hashlib
-
+    """Return the memory that a record names. Raises OSError, ValueError, KeyError: damage."""
     path = _path(home, cue_id, named)
     data = files.read_file(path, _LARGEST)
     if data is None:
@@ -68,9 +59,8 @@ def keep_only(home: str, cue_id: str, named: Record | None) -> None:
 def unnamed(home: str, views: Views) -> list[str]:
     """Return the paths, below the home, of memories that no record names: of dead passes."""
     named = {name for name, _ in _named_in(views)}
-    names = files.list_directory(f"{home}/{FOLDER}")
-    unknown = [one for one in names if one not in named and one.endswith(".json")]
-    return sorted(f"{FOLDER}/{one}" for one in unknown)
+    names = sorted(files.list_directory(f"{home}/{FOLDER}"))
+    return [f"{FOLDER}/{one}" for one in names if one not in named and one.endswith(".json")]
 
 
 def damaged(home: str, views: Views) -> list[tuple[str, str]]:
@@ -104,19 +94,7 @@ def _path(home: str, cue_id: str, named: Record) -> str:
 
 def hold(home: str, cue_id: str) -> int | None:
     """Take the lock of a source for a poll; None while another pass polls it (hole A10)."""
-    path = f"{home}/{FOLDER}/{cue_id}{_LOCK}"
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        fd = os.open(path, flags, 0o600)
-    except FileNotFoundError:
-        files.make_directory(f"{home}/{FOLDER}")
-        fd = os.open(path, flags, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        return None
-    return fd
+    return try_lock(f"{home}/{FOLDER}/{cue_id}{_LOCK}")
 
 
 def release(fd: int) -> None:
@@ -125,7 +103,7 @@ def release(fd: int) -> None:
 
 
 def read_polls(home: str) -> Record:
-    """Return when each source is to be polled again; empty where nobody knows."""
+    """Return when each source is to be polled again; empty where it is not known."""
     try:
         data = files.read_file(f"{home}/polls")
         polls = json.loads(data) if data else {}

@@ -1,36 +1,42 @@
 """The store of one process: catching up, deciding on what is there, committing, flushing.
 
-The journal is the truth; the views follow. A change is a `Transaction`: the store lock is
-held, the journal is caught up with, the caller reads, decides and stages events, and all of
-them become one group of lines with one sync (store-protocol.md, part 1).
+The journal is the truth; the views follow. A change is a `Transaction`: under the store lock the
+journal is caught up with, the caller reads, decides and stages events, and all of them become one
+group of lines with one sync (store-protocol.md, part 1).
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
 
-from cuectl.model.errors import StateError
-from cuectl.model.instants import to_text
-from cuectl.model.values import dataclass, replace
-from cuectl.store import files, home, lock
+from cuectl.store import files, idle
+from cuectl.store import home as lock
 from cuectl.store import views as views_module
-from cuectl.store.journal import Journal
-from cuectl.store.position import Applied, Position, read_applied, write_applied
+from cuectl.store.journal.journal import Journal
+from cuectl.store.journal.lines import Applied, Position, read_applied, write_applied
 from cuectl.store.views import BadView
+from cuectl.values.errors import StateError
+from cuectl.values.records import dataclass, replace
+from cuectl.values.times import to_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any, TypeVar
 
-    from cuectl.store.lines import Event, Record, Views
+    from cuectl.store.journal.lines import Counts, JournalEntry, Views
+    from cuectl.values.records import Record
 
-Decoded = TypeVar("Decoded")
+    Decoded = TypeVar("Decoded")
+
 _SEEN_MOST = 4_096
+# What a decoder raises for a record that is not one of its kind.
+_NOT_A_RECORD = (KeyError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class StoreLimits:
     """Sizes at which the store tidies itself; tests make them small."""
 
     segment_bytes: int = 16 << 20
@@ -45,29 +51,33 @@ class Store:
 
     Attributes:
         overlay: views that this process knows and has not written yet.
-        behind: views that could not be written when somebody tried last.
-        unapplied: why `applied` could not be written, when it could not.
-        watch: told of what each committed group sets, whoever has committed it.
-        heal: mends a damaged view and returns its record; a pass puts in its own.
+        behind: views that could not be written at the last try.
+        watch: told of what each committed group sets, also of those of other processes.
+        heal: repairs a damaged view and returns its record; a pass puts in its own.
+        mend: writes anew what is missing, the lock held; commands put it in.
+        mended, lost: what is to be told, as in `Applied`; told, the first is ''.
     """
 
-    def __init__(self, path: str, *, limits: Limits | None = None) -> None:
+    def __init__(self, path: str, *, limits: StoreLimits | None = None) -> None:
         self.home = path
-        self.limits = limits or Limits()
+        self.limits = limits or StoreLimits()
         self.journal = Journal(path)
         self.overlay: Views = {}
         self.behind: tuple[str, ...] = ()
         self.unapplied: OSError | None = None
-        self.boot = home.boot_id()
+        self.counts: Counts | None = None
+        self.mend: Callable[[Store], None] = lambda _: None
+        self.mended = self.lost = ""
+        self.boot = idle.boot_id()
         self._seen: dict[str, Record] = {}
         self._decoded: dict[str, tuple[Record, Callable[[Record], Any], Any]] = {}
-        self.watch: Callable[[Views], None] = _nobody
+        self.watch: Callable[[Views], None] = lambda _: None
+        # Who asks for the changes, where that is not plain from them; lines tell it.
+        self.by: str | None = None
         self.heal: Callable[[BadView], Record | None] = _refuse
         self._started = False
         self._force = False
         self._applied_seq = -1
-
-    # --- the lock -----------------------------------------------------------------------
 
     @contextmanager
     def locked(self, limit_s: float = lock.COMMAND_LIMIT_S) -> Iterator[None]:
@@ -83,32 +93,27 @@ class Store:
     def transaction(
         self, now: int, *, limit_s: float = lock.COMMAND_LIMIT_S, flush: bool = True
     ) -> Iterator[Transaction]:
-        """Hold the lock for one change; what was staged is committed at the end.
+        """Hold the lock for one change at the instant `now`; commit what was staged at its end.
 
-        Args:
-            now: the instant that the lines carry.
-            limit_s: how long to wait for the lock.
-            flush: write the views at once, as a short command does.
-
-        Raises:
-            LockTimeout: nothing was changed.
-            OSError: the group could not be made durable; nothing was changed.
+        Raises LockTimeout, or OSError when the group can't be made durable: nothing was changed.
         """
         with self.locked(limit_s):
             change = Transaction(self, now)
             yield change
             change.commit()
-            # Whoever answers from lines that another process wrote makes them durable first.
+            # Lines that another process wrote are made durable before they are answered from.
             self.journal.sync()
             if flush:
                 self.flush()
-
-    # --- catching up ----------------------------------------------------------------------
+        for act in change.afterwards:
+            act()
 
     def _catch_up(self) -> None:
-        if not self._started:
+        is_first = not self._started
+        if is_first:
             self._start()
-        elif self._packed_away():
+        elif self.journal.place.seq > 0 and not os.path.exists(self.journal.path):
+            # Its segment was packed away.
             self.forget()
             self._start()
         elif not self.journal.unread():
@@ -116,7 +121,7 @@ class Store:
         try:
             taken = self.journal.take_in(cut=True)
         except BaseException:
-            # Some lines may be behind the place already, and nobody has them.
+            # Some lines may be behind the place already, and were never taken in.
             self.forget()
             raise
         for line in taken:
@@ -125,86 +130,100 @@ class Store:
             self.watch(changed)
         if len(self.overlay) >= self.limits.overlay_paths or self._force:
             self.flush()
+        if is_first:
+            self.find_missing()
 
-    def _packed_away(self) -> bool:
-        place = self.journal.place
-        return place.seq > 0 and not os.path.exists(f"{self.home}/journal/{place.segment}")
+    def find_missing(self, last_hour: int = 0) -> None:
+        """Have what is missing written anew; the lock is held (`store/views.py`).
+
+        Raises StateError: the journal itself is missing.
+        """
+        if self.overlay:
+            self.flush()
+        if not self.journal.place.seq:
+            left = next(views_module.records(self.home), None)
+            if left is not None:
+                words = f"the journal in '{self.home}' is missing, and '{left}' is there"
+                hint = "put it back, or go on without: cuectl fsck --rebuild --accept-loss"
+                raise StateError(words, hint=hint)
+            self.counts = {}
+            return
+        applied = read_applied(f"{self.home}/journal/applied")
+        known = applied.counts if applied is not None else None
+        self.counts = known and views_module.verified(self.home, known, last_hour)
+        if known is None:
+            views_module.seal_all(self.home)
+            self.counts = views_module.count_all(self.home)
+            self.flush(anyway=True)
+        elif self.counts is None:
+            self.mend(self)
 
     def _start(self) -> None:
         """Find where to begin: `applied` of this boot, else the checkpoint, else the start."""
         applied = self._place_in("applied")
-        same_boot = applied is not None and self.boot != "-" and applied.boot == self.boot
-        if applied is not None and same_boot:
-            if not self.journal.holds(applied.position):
-                raise _went_back(self.home)
-            self.behind = applied.behind
-            self._applied_seq = applied.position.seq
-            self.journal.start_at(applied.position)
+        if applied is not None:
+            self.mended, self.lost = applied.mended, applied.lost
+        if applied is not None and applied.boot == self.boot != "-":
+            place = applied.position
+            self.behind, self._applied_seq = applied.behind, place.seq
         else:
-            self._start_from_checkpoint()
+            checkpoint = self._place_in("checkpoint")
+            place = checkpoint.position if checkpoint else self._first_place()
+            self._applied_seq, self._force = -1, True
+        if not self.journal.holds(place):
+            raise StateError(
+                f"the journal in '{self.home}' went back: it lacks what was already applied",
+                hint="restore the journal, or accept what it says: cuectl fsck --rebuild",
+            )
+        self.journal.start_at(place)
         self._started = True
         if self.behind:
-            self._take_what_stayed_behind()
+            from cuectl.store.journal.segments import last_values
+
+            self.overlay.update(last_values(self.home, self.behind))
 
     def _place_in(self, name: str) -> Applied | None:
         """Return what `applied` or `checkpoint` says; one before packed segments says nothing."""
         found = read_applied(f"{self.home}/journal/{name}")
         return None if found and self.journal.is_packed(found.position) else found
 
-    def _start_from_checkpoint(self) -> None:
-        checkpoint = self._place_in("checkpoint")
-        place = checkpoint.position if checkpoint else self._first_place()
-        if not self.journal.holds(place):
-            raise _went_back(self.home)
-        self.journal.start_at(place)
-        self._applied_seq = -1
-        self._force = True
-
     def _first_place(self) -> Position:
-        from cuectl.store.segments import first_place
+        from cuectl.store.journal.segments import first_place
 
         return first_place(self.home, self.overlay)
-
-    def _take_what_stayed_behind(self) -> None:
-        from cuectl.store.segments import last_values
-
-        self.overlay.update(last_values(self.home, self.behind))
 
     def forget(self) -> None:
         """Throw away all memory of the journal; the next hold of the lock starts anew."""
         self.journal.close()
         self.journal = Journal(self.home)
-        self.overlay, self.behind = {}, ()
+        self.overlay, self.behind, self.counts = {}, (), None
         self._seen.clear()
         self._decoded.clear()
         self._started, self._applied_seq = False, -1
 
-    # --- reading --------------------------------------------------------------------------
-
     def read(self, path: str) -> Record | None:
-        """Return the object of a view: what this process knows first, then the file.
+        """Return the object of a view: what this process knows, else the file.
 
-        Raises:
-            BadView: the file is damaged; `heal_view` mends it.
+        A damaged one is healed, so that it never stops a pass. Raises BadView in any other process.
         """
         if path in self.overlay:
             value = self.overlay[path]
             return value if isinstance(value, dict) else None
         known = self._seen.get(path)
         if known is None:
-            known = views_module.read_view(self.home, path)
+            try:
+                known = views_module.read_view(self.home, path)
+            except BadView as bad:
+                return self.heal(bad)
             if known is not None:
-                self._remember(path, known)
+                # A change of a view has a line in the journal, and what lines say comes first.
+                if len(self._seen) >= _SEEN_MOST:
+                    self._seen.clear()
+                self._seen[path] = known
         return known
 
     def decoded(self, path: str, record: Record, decode: Callable[[Record], Decoded]) -> Decoded:
-        """Return what a record of a view says, decoded once for as long as it is the same.
-
-        Args:
-            path: the view.
-            record: as `read` has returned it; nobody changes one.
-            decode: makes the value, which nobody changes either.
-        """
+        """Return what a record says, decoded once; neither it nor the value is ever changed."""
         known = self._decoded.get(path)
         if known is not None and known[0] is record and known[1] is decode:
             value: Decoded = known[2]
@@ -222,46 +241,56 @@ class Store:
         self._decoded[path] = (record, decode, value)
 
     def forget_seen(self, path: str) -> None:
-        """Read a view from its file the next time: it was mended."""
+        """Read a view from its file the next time: it was repaired."""
         self._seen.pop(path, None)
-
-    def _remember(self, path: str, record: Record) -> None:
-        # Whoever changes a view has a line in the journal, and what the line says comes first.
-        if len(self._seen) >= _SEEN_MOST:
-            self._seen.clear()
-        self._seen[path] = record
 
     def names(self, folder: str) -> list[str]:
         """Return the names in a folder of views, as the journal has them now."""
         self.flush()
         return [name for name in files.list_directory(f"{self.home}/{folder}") if name[-1] != "~"]
 
-    # --- writing the views ----------------------------------------------------------------
-
-    def flush(self) -> None:
+    def flush(self, *, anyway: bool = False) -> None:
         """Write all views that are not written yet; the lock is held.
 
-        What they follow from is durable first: a view that outlives its line would be one
-        that no journal implies. A view or an `applied` that can't be written is no error: what
-        was acknowledged stands in the journal, and whoever comes next writes them again.
+        What they follow from is durable first: no view may outlive its line. One that can't be
+        written is no error: the journal has it, and the next process writes it again.
         """
         self.journal.sync()
         place = self.journal.place
-        if not self.overlay and place.seq == self._applied_seq:
+        if not self.overlay and place.seq == self._applied_seq and not anyway:
             return
         for path in self.overlay:
             self._seen.pop(path, None)
-        failed = views_module.apply(self.home, self.overlay, anew=self._force)
+        tally = {views_module.JOURNAL: sum(map(views_module.weight, self.journal.entered))}
+        failed = views_module.apply(self.home, self.overlay, anew=self._force, tally=tally)
         self._force = False
+        self.journal.entered.clear()
         self.overlay = {path: self.overlay[path] for path in failed}
         self.behind = tuple(failed)
-        applied = Applied(position=place, boot=self.boot, behind=self.behind)
+        applied = Applied(
+            position=place,
+            boot=self.boot,
+            behind=self.behind,
+            counts=self._counts_after(tally, anew=anyway),
+            mended=self.mended,
+            lost=self.lost,
+        )
         try:
             write_applied(f"{self.home}/journal/applied", applied)
         except OSError as error:
             self.unapplied = error
         else:
             self.unapplied, self._applied_seq = None, place.seq
+
+    def _counts_after(self, tally: dict[str, int], *, anew: bool) -> Counts | None:
+        """Return the counts; others may have moved them on since this process has counted."""
+        written = read_applied(f"{self.home}/journal/applied")
+        mine, theirs = self.counts or {}, written.counts if written is not None else None
+        if anew or theirs is None:
+            return None if self.counts is None else views_module.moved(mine, tally)
+        # How a folder looked when it was counted goes with the number that was right then.
+        seen = {place: one for place, one in mine.items() if theirs.get(place, (0,))[0] == one[0]}
+        return views_module.moved(theirs | seen, tally)
 
 
 class Transaction:
@@ -270,45 +299,32 @@ class Transaction:
     def __init__(self, store: Store, now: int) -> None:
         self.store = store
         self.now = now
-        self._events: list[Event] = []
+        self._events: list[JournalEntry] = []
         self._staged: Views = {}
+        self.afterwards: list[Callable[[], None]] = []  # once it is durable, without the lock
 
     def read(self, path: str) -> Record | None:
-        """Return the object of a view, with what this change has staged.
-
-        A damaged one is healed from the journal, so that one bad record never stops a pass.
-
-        Raises:
-            BadView: it is damaged, and this process is no pass.
-        """
+        """Return the object of a view, with what this change has staged."""
         if path in self._staged:
             value = self._staged[path]
             return value if isinstance(value, dict) else None
-        try:
-            return self.store.read(path)
-        except BadView as bad:
-            return self.store.heal(bad)
+        return self.store.read(path)
 
     def decoded(self, path: str, decode: Callable[[Record], Decoded]) -> Decoded | None:
         """Return what a view says, None when it is not there.
 
-        A view that is not what was written is healed from the journal once, like one that
-        is damaged. What can't be healed reads as not there, after `heal` has told somebody.
-
-        Args:
-            path: the view.
-            decode: makes the value; raises KeyError, TypeError, ValueError or AttributeError
-                for a record that is not one.
+        One that is not what was written is healed once, like one that is damaged. What can't be
+        healed reads as not there, after `heal` has reported it.
         """
         try:
             record = self.read(path)
             return self.store.decoded(path, record, decode) if record is not None else None
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except _NOT_A_RECORD as error:
             reason = f"not what was written: {error!r}"
         healed = self.store.heal(BadView(path, reason))
         try:
             return decode(healed) if healed is not None else None
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except _NOT_A_RECORD:
             return None
 
     def know(self, path: str, decode: Callable[[Record], Decoded], value: Decoded) -> None:
@@ -321,20 +337,29 @@ class Transaction:
         """Return the names in a folder as they were before this change."""
         return self.store.names(folder)
 
-    def stage(self, event: Event) -> None:
+    def stage(self, event: JournalEntry) -> None:
         """Add an event to the group."""
         for path in event.set:
             views_module.check_path(path)
+        if self.store.by is not None:
+            event = replace(event, detail={**(event.detail or {}), "by": self.store.by})
         self._events.append(event)
         self._staged.update(event.set)
 
     def amend(self, views: Views) -> None:
         """Add to what the last staged event sets, for what belongs to it."""
-        for path in views:
-            views_module.check_path(path)
-        last = self._events[-1]
-        self._events[-1] = replace(last, set={**last.set, **views})
-        self._staged.update(views)
+        last = self._events.pop()
+        self.stage(replace(last, set={**last.set, **views}))
+
+    def savepoint(self) -> tuple[int, list[JournalEntry]]:
+        """Return what `take_back` needs: how many events there are, and the one to amend."""
+        return len(self._events), self._events[-1:]
+
+    def take_back(self, savepoint: tuple[int, list[JournalEntry]]) -> None:
+        """Forget what was staged since."""
+        count, last = savepoint
+        self._events = self._events[: max(0, count - 1)] + last
+        self._staged = {path: value for one in self._events for path, value in one.set.items()}
 
     def staged(self, prefix: str) -> list[str]:
         """Return the paths that this change has staged and that begin so."""
@@ -348,8 +373,7 @@ class Transaction:
     def commit(self) -> bool:
         """Append the group and sync once; tell whether there was anything.
 
-        Raises:
-            OSError: nothing was acknowledged; the process's memory is thrown away.
+        Raises OSError: nothing was acknowledged; the process's memory is thrown away.
         """
         if not self._events:
             return False
@@ -365,16 +389,5 @@ class Transaction:
 
 
 def _refuse(bad: BadView) -> Record | None:
-    """Heal nothing: a command stops at a damaged record instead of going on without it."""
+    """Heal nothing: a command stops at a damaged record."""
     raise bad
-
-
-def _nobody(_: Views) -> None:
-    """Watch nothing: what a store does until somebody wants to see changes."""
-
-
-def _went_back(path: str) -> StateError:
-    return StateError(
-        f"the journal in '{path}' went back: it lacks what was already applied",
-        hint="restore the journal, or accept what it says: cuectl fsck --rebuild",
-    )

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cuectl.engine.cues import creation_event
-from cuectl.model.cue import Cue
-from cuectl.model.instants import to_text
+from cuectl.cues.create import creation_event
+from cuectl.cues.rules.record import Cue
 from cuectl.store import home as home_directory
-from cuectl.store.store import Limits, Store
+from cuectl.store.store import Store, StoreLimits
+from cuectl.values.times import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from cuectl.model.cue import Record
+    from cuectl.values.records import Record
 
 TRUE: Record = {"type": "command", "argv": ["/bin/true"]}
 _BATCH = 5_000
@@ -45,7 +45,7 @@ def daily(first: int) -> Record:
 def make_cues(home: str, cues: Iterable[Cue], now: int) -> None:
     """Create the cues in a state directory, which is made if need be."""
     home_directory.make(home)
-    store = Store(home, limits=Limits(overlay_paths=1 << 40))
+    store = Store(home, limits=StoreLimits(overlay_paths=1 << 40))
     for batch in _batches(cues):
         with store.transaction(now) as tx:
             for cue in batch:

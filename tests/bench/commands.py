@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cuectl.engine import claim
+from cuectl.executions import claim
 from cuectl.store import home as home_directory
 from cuectl.store import paths
 from cuectl.store.store import Store
+from cuectl.values.records import replace
 from tests.bench import syncs
 from tests.bench.bulk import TRUE, a_cue, at, make_cues
 from tests.bench.table import Line, count_line, floor_line, ratio_line, title
@@ -78,7 +79,7 @@ def running_execution(home: str) -> dict[str, str]:
     now = time.time_ns() // 1_000_000
     cue = a_cue(1, at(now), TRUE, now)
     make_cues(home, [cue], now)
-    execution = claim.new_execution(cue, now, pass_id="1-1-1")
+    execution = replace(claim.new_execution(cue, now), pass_id="1-1-1")
     with Store(home).transaction(now) as tx:
         tx.stage(claim.open_event("claimed", execution))
     outcome = paths.run_file(home, execution.id, 1, "outcome.json")
@@ -96,8 +97,7 @@ def _candidate(
     scene: Scene, name: str, words: Callable[[int], list[str]], environment: dict[str, str]
 ) -> Candidate:
     return Candidate(
-        name=name,
-        run=lambda n: run_process([scene.installed.cuectl, *words(n)], environment),
+        name=name, run=lambda n: run_process([scene.installed.cuectl, *words(n)], environment)
     )
 
 

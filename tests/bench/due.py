@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cuectl.model.instants import DAY, HOUR, MINUTE, from_text, to_text
+from cuectl.values.times import DAY, HOUR, MINUTE, from_text, to_text
 from tests.bench.bulk import TRUE, a_cue, daily, make_cues
 from tests.bench.table import Line, floor_line, ratio_line, title
 from tests.bench.timing import Candidate, Sample, against, measure, run_process
@@ -66,7 +66,7 @@ def _pass(scene: Scene, home: str) -> Callable[[int], Sample]:
 
 
 def _check_one_each(home: str, passes: int) -> None:
-    from cuectl.store.segments import read_segment, segment_files
+    from cuectl.store.journal.segments import read_segment, segment_files
 
     settled = sum(
         read_segment(path).count(b'"type":"execution.settled"') for path in segment_files(home)

@@ -6,8 +6,8 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from cuectl.model.instants import DAY
 from cuectl.store.idle import is_idle
+from cuectl.values.times import DAY
 from tests.bench.bulk import TRUE, a_cue, daily, make_cues
 from tests.bench.table import Line, floor_line, ratio_line, title
 from tests.bench.timing import against, measure

@@ -16,18 +16,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cuectl.engine import claim
-from cuectl.engine.cues import creation_event
-from cuectl.model.cue import Cue, CueState, CueStatus
-from cuectl.model.execution import Execution
-from cuectl.model.execution_status import ExecutionStatus
-from cuectl.model.ids import execution_id
-from cuectl.model.instants import from_text, to_text
+from cuectl.cues.create import creation_event
+from cuectl.cues.rules.record import Cue, CueState, CueStatus
+from cuectl.executions import claim
+from cuectl.executions.rules.record import Execution, ExecutionStatus
 from cuectl.store import home as home_directory
-from cuectl.store import paths
-from cuectl.store.lines import START_SUM, SUM_LETTERS, Event, Views, encode_group
-from cuectl.store.position import Applied, Position, segment_name, write_applied
+from cuectl.store import idle, paths
+from cuectl.store.journal.lines import (
+    START_SUM,
+    SUM_LETTERS,
+    Applied,
+    JournalEntry,
+    Position,
+    Views,
+    encode_group,
+    segment_name,
+    write_applied,
+)
 from cuectl.store.store import Store
+from cuectl.values.ids import execution_id
+from cuectl.values.times import from_text, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +104,7 @@ class _Writer:
         self.size = 0
         self.raw: list[str] = []
 
-    def add_group(self, events: list[Event], at: str) -> None:
+    def add_group(self, events: list[JournalEntry], at: str) -> None:
         data, self.sum = encode_group(events, self.seq + 1, self.sum, at)
         self.seq += len(events)
         self._add(data)
@@ -135,7 +143,7 @@ class _Writer:
 
     def _rotate(self, at: str) -> None:
         following = segment_name(self.seq + 2)
-        self.add_group([Event(type="journal.closed", detail={"next": following})], at)
+        self.add_group([JournalEntry(type="journal.closed", detail={"next": following})], at)
         self._write()
         self.raw.append(self.segment)
         if len(self.raw) > _RAW_SEGMENTS:
@@ -157,14 +165,14 @@ class _Writer:
     def finish(self) -> None:
         self._write()
         place = Position(segment=self.segment, size=self.size, seq=self.seq, sum=self.sum)
-        applied = Applied(position=place, boot=home_directory.boot_id())
+        applied = Applied(position=place, boot=idle.boot_id())
         for name in ("applied", "checkpoint"):
             write_applied(f"{self.home}/journal/{name}", applied)
         self._write_views()
 
     def _write_views(self) -> None:
-        from cuectl.store.segments import implied_views
         from cuectl.store.views import apply
+        from tests.implied import implied_views
 
         # The views of a small journal follow from it; of a large one, they are known.
         implied = implied_views(self.home) if self.seq < 100_000 else _known_views()
@@ -224,7 +232,7 @@ def _templates() -> tuple[str, str, str]:
     )
 
 
-def _template(event: Event) -> str:
+def _template(event: JournalEntry) -> str:
     line = encode_group([event], 987_654, "@PREV@", "@NOW@")[0].decode("ascii")
     text = line[: line.rindex(',"sum":"')].replace("%", "%%")
     for mark, place in (

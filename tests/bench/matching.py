@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from cuectl.engine.listeners import Listener
-from cuectl.model.audience import Audience
-from cuectl.model.cue import Cue
-from cuectl.model.event import Event
-from cuectl.model.event_types import COMPLETED, FILE_CHANGED
-from cuectl.model.subscription_match import subscription_of
+from cuectl.cues.rules.record import Cue
+from cuectl.events.lines import Listener
+from cuectl.events.rules.event import COMPLETED, FILE_CHANGED, Event
+from cuectl.events.rules.match import SubscriptionIndex, subscription_of
 from tests.bench.table import Line, floor_line, note_line, ratio_line, title
 from tests.bench.timing import Candidate, Sample, against, measure
 
@@ -52,7 +50,7 @@ def _measured(
         Event(id=f"evt_{n}", type=kind, source="/bench", at=0, data=data)
         for n, data in enumerate(payloads)
     ]
-    audience = Audience([_listener(n, kind, one) for n, one in enumerate(triggers)])
+    audience = SubscriptionIndex([_listener(n, kind, one) for n, one in enumerate(triggers)])
     matched: dict[str, int] = {}
 
     def by_hand() -> None:

@@ -6,16 +6,16 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from cuectl.engine.clock import monotonic_s
-from cuectl.engine.sources import Ask
-from cuectl.engine.sources.file_changed import poll
+from cuectl.events.sources.file_changed import poll
+from cuectl.events.sources.registry import PollRequest
+from cuectl.process.runtime import monotonic_s
 from tests.bench.table import Line, count_line, floor_line, ratio_line, title
 from tests.bench.timing import Candidate, Sample, against, measure, run_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cuectl.model.source_look import Seen
+    from cuectl.events.rules.event import Seen
     from tests.bench.scene import Scene
 
 TREE_BAR = 2.0
@@ -59,7 +59,7 @@ def bare_walk(root: str) -> int:
 def look(root: str, memory: dict[str, object] | None, watch: str = "**/*.ts") -> Seen:
     """Look at a tree as a pass does."""
     return poll(
-        Ask(
+        PollRequest(
             trigger={"watch": watch},
             root=root,
             memory=memory,

@@ -7,19 +7,19 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cuectl.model.instants import MINUTE, from_text, to_text
+from cuectl.values.times import MINUTE, from_text, to_text
 from tests.bench import spawn_floor, syncs
 from tests.bench.bulk import TRUE, a_cue, at, make_cues
 from tests.bench.table import Line, count_line, floor_line, ratio_line, title
 from tests.bench.timing import Candidate, Sample, against, measure, run_process
 
 if TYPE_CHECKING:
-    from cuectl.model.cue import Record
+    from cuectl.values.records import Record
     from tests.bench.scene import Scene
 
 T0 = from_text("2031-03-04T10:00:00Z")
 TASKS, AT_ONCE = 1_000, 2
-BAR = 2.0
+BAR = 1.8
 HANDLED: Record = {"type": "task", "task": "nothing"}
 _HANDLERS = "handlers:\n  nothing:\n    shell: false\n    cmd: [/bin/true]\n"
 
@@ -86,7 +86,7 @@ def _pass(scene: Scene, name: str, target: Record, aged_s: int = 0) -> Sample:
 
 
 def _check_all_ran(home: str) -> None:
-    from cuectl.store.segments import read_segment, segment_files
+    from cuectl.store.journal.segments import read_segment, segment_files
 
     data = b"".join(read_segment(path) for path in segment_files(home))
     good = data.count(b'"status":"succeeded"')

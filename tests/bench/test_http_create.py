@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cuectl.api.authority import UserToken
-from cuectl.api.messages import Response
-from cuectl.api.server import Server
-from cuectl.api.service import Service
-from cuectl.engine.cues import creation_event
-from cuectl.engine.runtime import runtime_from
-from cuectl.model.cue import Cue, Origin
+from cuectl.cues.create import creation_event
+from cuectl.cues.rules.record import Cue, Origin
+from cuectl.http.messages import Response
+from cuectl.http.routes import ROUTES
+from cuectl.http.server import Server
+from cuectl.http.service import Service, UserToken
+from cuectl.process.runtime import runtime_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from cuectl.api.messages import Request
+    from cuectl.http.messages import Request
 
 ROUNDS = 150
 MOST = 1.5
@@ -95,7 +95,7 @@ def test_a_create_costs_little_more_than_its_commit(tmp_path: Path) -> None:
             tx.stage(creation_event(tx, cue, now))
         return Response(status=201, body=body)
 
-    full = Running(lambda port: Service(real, authority, port=port).handle)
+    full = Running(lambda port: Service(real, authority, ROUTES, port=port).handle)
     floor = Running(lambda _: echo)
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
     ratios, full_s, floor_s = [], [], []

@@ -74,10 +74,7 @@ def run_process(
     Raises:
         ChildProcessError: it failed; a benchmark of an error message is none.
     """
-    actions = [
-        (os.POSIX_SPAWN_DUP2, _NULL, 0),
-        (os.POSIX_SPAWN_DUP2, stdout, 1),
-    ]
+    actions = [(os.POSIX_SPAWN_DUP2, _NULL, 0), (os.POSIX_SPAWN_DUP2, stdout, 1)]
     began = time.perf_counter()
     pid = os.posix_spawn(argv[0], list(argv), environment, file_actions=actions)
     _, status, usage = os.wait4(pid, 0)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cuectl.engine import claim
-from cuectl.model.execution import Execution
-from cuectl.model.execution_status import ExecutionStatus
-from cuectl.model.ids import execution_id
-from cuectl.model.instants import MINUTE, from_text
+from cuectl.executions import claim
+from cuectl.executions.rules.record import Execution, ExecutionStatus
+from cuectl.values.ids import execution_id
+from cuectl.values.times import MINUTE, from_text
 
 if TYPE_CHECKING:
-    from cuectl.engine.runtime import Runtime
+    from cuectl.process.runtime import Runtime
 
 CUES = 25
 FIRST = from_text("2026-11-14T02:00:00Z")

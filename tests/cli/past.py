@@ -7,10 +7,10 @@ import shutil
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from cuectl.model.instants import from_text, to_text
+from cuectl.values.times import from_text, to_text
 
 if TYPE_CHECKING:
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 START = "2026-11-21T02:00:00Z"
 LATER = "2026-11-22T02:00:10Z"

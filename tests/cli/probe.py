@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cuectl.cli import registry
-from cuectl.cli.options import Argument, Command, Option
-from cuectl.cli.parameters import duration, key_value, whole_number
+from cuectl.cli.frame import registry
+from cuectl.cli.frame.declare import (
+    Argument,
+    Command,
+    Option,
+    command,
+    duration,
+    key_value,
+    whole_number,
+)
+from cuectl.values.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,32 +26,20 @@ def probe(
     run: Callable[..., int | None], *, argv: str = "A command", name: str = "probe"
 ) -> Command:
     """Return a command that takes one of everything."""
-    return Command(
-        name=name,
-        summary="Probe the frame",
-        arguments=(
-            Argument(name="FIRST", help="A word"),
-            Argument(name="REST", help="More words", many=True, required=False),
-        ),
-        options=(
-            Option(name="--text", short="-t", metavar="TEXT", help="Any text"),
-            Option(name="--in", metavar="DUR", help="A span", convert=duration),
-            Option(
-                name="--number",
-                short="-n",
-                metavar="N",
-                help="A number",
-                default=7,
-                convert=whole_number(1, 99),
-            ),
-            Option(name="--mode", metavar="MODE", help="A word of two", choices=("red", "green")),
-            Option(name="--pair", metavar="K=V", help="Pairs", many=True, convert=key_value),
-            Option(name="--flag", also=("--banner",), help="A flag"),
-        ),
+    made = command(
+        name,
+        Argument("FIRST", "A word"),
+        Argument("[REST...]", "More words"),
+        Option("-t, --text TEXT", "Any text"),
+        Option("--in DUR", "A span", duration),
+        Option("-n, --number N", "A number", whole_number(1, 99), default=7),
+        Option("--mode MODE", "A word of two", choices=("red", "green")),
+        Option("--pair K=V", "Pairs", key_value, many=True),
+        Option("--flag, --banner", "A flag"),
         argv=argv,
-        exits=((3, "something is odd"),),
-        run=run,
-    )
+        exits={3: "something is odd"},
+    )(run)
+    return replace(made, summary="Probe the frame")
 
 
 def register(monkeypatch: pytest.MonkeyPatch, *commands: Command) -> None:

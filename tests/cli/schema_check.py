@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from cuectl.cli import registry
+from cuectl.cli.frame import registry
 
 FOLDER = Path(__file__).parents[2] / "cuectl" / "schemas"
 

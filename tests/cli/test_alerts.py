@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from cuectl.cli.commands.alerts.list import TYPES
-from cuectl.engine.alerts import raise_alert
-from cuectl.model.alert import AlertType
-from cuectl.model.cue import CueState
-from cuectl.model.instants import from_text
-from tests.unit.engine.test_alerts import CUE
+from cuectl.alerts.alerts import raise_alert
+from cuectl.alerts.rules.alert import AlertType
+from cuectl.cli.commands.alerts import TYPES
+from cuectl.cues.rules.record import CueState
+from cuectl.values.times import from_text
+from tests.alerts.test_alerts import CUE
 
 if TYPE_CHECKING:
-    from cuectl.engine.runtime import Runtime
-    from tests.builder import Cuectl
+    from cuectl.process.runtime import Runtime
     from tests.conftest import ManualClock
+    from tests.fixtures.builder import Cuectl
 
 SCHEMA = Path(__file__).parents[2] / "cuectl" / "schemas" / "alert.json"
 NOW = "2026-11-21T02:00:00Z"
@@ -50,19 +50,19 @@ def raised(cuectl: Cuectl, clock: ManualClock, runtime: Runtime) -> Cuectl:
 
 
 def test_there_are_no_alerts_at_first(cuectl: Cuectl) -> None:
-    cuectl.run("alerts", "list").gives(stderr="no open alerts; those that were seen: --all\n")
+    cuectl.run("alerts", "list").gives(stderr="no open alerts (--all shows acknowledged ones)\n")
     assert cuectl.json("alerts", "list") == []
     assert not cuectl.home.exists()
 
 
 def test_the_list_shows_what_nobody_has_acknowledged(raised: Cuectl) -> None:
-    raised.run("alerts", "list").gives(
-        "RAISED                SEVERITY  TYPE             CUE     MESSAGE"
-        "                        DELIVERED  ID\n"
-        "Sat 21 Nov 02:00 UTC  warning   missed           backup  'backup' missed an occurrence"
-        f"  stderr     {FIRST}\n"
-        "Sat 21 Nov 02:00 UTC  critical  delivery_failed  -       sink 'ops' is gone"
-        f"             stderr     {SECOND}\n"
+    raised.run("alerts", "list", "--time", "abs").gives(
+        "CUE       TYPE                           RAISED  MESSAGE                        DELIVERED"
+        "  ID\n"
+        "! backup  missed           Sat 21 Nov 02:00 UTC  'backup' missed an occurrence  stderr"
+        f"     {FIRST[-6:]}\n"
+        "✗ -       delivery_failed  Sat 21 Nov 02:00 UTC  sink 'ops' is gone             stderr"
+        f"     {SECOND[-6:]}\n"
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.schema_check import assert_fits
 
 if TYPE_CHECKING:
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 FILE = """\
 handlers:

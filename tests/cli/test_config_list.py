@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 
 def settings(cuectl: Cuectl, *words: str) -> dict[str, tuple[Any, str]]:
@@ -16,7 +16,7 @@ def test_without_a_home_everything_is_built_in(cuectl: Cuectl) -> None:
 
     assert found["home"] == (str(cuectl.home), "built-in")
     assert found["timezone"] == ("UTC", "TZ")
-    assert found["handler_timeout_s"] == (3600.0, "built-in")
+    assert found["handler_timeout"] == (3600.0, "built-in")
     assert found["max_parallel"] == (16, "built-in")
     assert not cuectl.home.exists()
 
@@ -34,7 +34,7 @@ def test_a_setting_of_the_own_file_names_it_before_any_pass_has_read_it(cuectl: 
     found = settings(cuectl)
 
     assert found["timezone"] == ("Europe/Berlin", str(own))
-    assert found["handler_timeout_s"] == (5400.0, str(own))
+    assert found["handler_timeout"] == (5400.0, str(own))
 
 
 def test_people_read_spans_in_words(cuectl: Cuectl) -> None:
@@ -43,5 +43,5 @@ def test_people_read_spans_in_words(cuectl: Cuectl) -> None:
     assert answer.status == 0
     rows = {line.split()[0]: line.split()[1:] for line in answer.stdout.splitlines()}
     assert rows["SETTING"] == ["VALUE", "ORIGIN"]
-    assert rows["keep_output_s"] == ["30d", "built-in"]
+    assert rows["retention.output"] == ["30d", "built-in"]
     assert rows["ping_url"] == ["-", "built-in"]

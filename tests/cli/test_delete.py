@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cuectl.engine.clock import Clock
-from cuectl.engine.executions import get_execution
-from cuectl.engine.runtime import Runtime
+from cuectl.executions.lookup import get_execution
+from cuectl.process.runtime import Clock, Runtime
 from tests.cli.schema_check import assert_fits
 
 if TYPE_CHECKING:
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 
 @pytest.fixture
@@ -21,9 +20,7 @@ def cuectl(cuectl: Cuectl) -> Cuectl:
 
 
 def test_a_script_must_say_yes(cuectl: Cuectl) -> None:
-    cuectl.run("delete", "beat").fails(
-        8, "not without being asked: delete 'beat'?", "give --yes to go ahead"
-    )
+    cuectl.run("delete", "beat").fails(8, "needs a yes: delete 'beat'?", "give --yes to go ahead")
     assert len(cuectl.json("list")) == 1
 
 
@@ -59,11 +56,12 @@ def test_all_or_none_are_deleted(cuectl: Cuectl) -> None:
     assert [cue["name"] for cue in gone] == ["beat", "b"]
 
 
-def test_a_run_that_was_asked_for_by_hand_outlives_its_cue(cuectl: Cuectl) -> None:
+def test_a_run_that_was_asked_for_by_hand_does_not_start_without_its_cue(cuectl: Cuectl) -> None:
     execution = cuectl.json("fire", "beat")
     cuectl.run("delete", "beat", "-y")
 
     cuectl.at("2026-11-21T02:00:01Z").run("run-due")
 
     runtime = Runtime(home=str(cuectl.home), environment={}, clock=Clock())
-    assert get_execution(runtime, execution["id"]).status == "succeeded"
+    skipped = get_execution(runtime, execution["id"])
+    assert (skipped.status, skipped.reason) == ("skipped", "deleted")

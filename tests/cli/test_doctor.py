@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cli.schema_check import assert_fits
-from tests.e2e.observing import until
-from tests.schedulers import StandIns
+from tests.fixtures.observing import until
+from tests.fixtures.schedulers import StandIns
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 
 @pytest.fixture
@@ -91,6 +91,33 @@ def test_a_program_that_has_moved_is_found(healthy: Cuectl, cron: StandIns) -> N
     assert hint_of(healthy, "scheduler_program").endswith("cuectl scheduler install")
 
 
+def test_a_script_that_cannot_be_started_is_told(healthy: Cuectl) -> None:
+    script = healthy.work / "script"
+    script.write_text("#!/no/such/shell\n")
+    script.chmod(0o755)
+    (healthy.home / "cue.yaml").write_text(
+        f"handlers:\n  one: {{cmd: [{script}]}}\n  two: {{cmd: '{script} | sort'}}\n"
+    )
+    (found,) = (one for one in examine(healthy)["findings"] if one["code"] == "program_broken")
+    assert found["level"] == "problem"
+    assert found["message"] == (
+        f"'{script}' of handler 'one' can't be started: "
+        f"No such file or directory: '/no/such/shell', the interpreter of '{script}'"
+    )
+
+
+@pytest.mark.parametrize(("mode", "told"), [(0o775, 1), (0o1775, 0), (0o755, 0)])
+def test_a_directory_above_that_a_group_may_write_to_is_told(
+    healthy: Cuectl, mode: int, told: int
+) -> None:
+    healthy.user.chmod(mode)
+    found = [one for one in examine(healthy)["findings"] if one["code"] == "home_above_open"]
+    messages = [f"a group may write to '{healthy.user}', above the state directory"] * told
+    assert [one["message"] for one in found] == messages
+    assert [one["hint"] for one in found] == [f"chmod g-w {healthy.user}"] * told
+    healthy.run("run-due").gives()
+
+
 def test_a_handler_that_only_my_shell_finds_is_told(
     healthy: Cuectl, cron: StandIns, tmp_path: Path
 ) -> None:
@@ -116,6 +143,10 @@ def test_a_handler_that_only_my_shell_finds_is_told(
         ("problem", f"'./nobody' of handler 'five' is not a program in '{tools}'"),
         ("problem", "'codex' of agent 'reviewer' is not on the scheduler's PATH"),
     ]
+    assert found[0]["hint"].startswith(
+        f"it is '{tools}/auditor' on your PATH; write its whole path"
+    )
+    assert found[3]["hint"].startswith("write its whole path")
     assert healthy.run("scheduler", "install", "--yes").status == 0
     left = [one for one in examine(healthy)["findings"] if one["code"] == "program_missing"]
     assert [one["message"].split(" is ")[0] for one in left] == [

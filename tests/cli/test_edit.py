@@ -8,7 +8,7 @@ import pexpect  # type: ignore[import-untyped]  # it has no types
 import pytest
 
 if TYPE_CHECKING:
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_change_by_somebody_else_is_not_overwritten(cuectl: Cuectl) -> None:
 
     shown, status = edit(cuectl, "n")
 
-    assert (status, "was changed by somebody else meanwhile" in shown) == (6, True), shown
+    assert (status, "was changed elsewhere meanwhile" in shown) == (6, True), shown
     assert cuectl.json("list")[0]["trigger"]["expression"] == "0 2 * * *"
 
 

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cuectl.cli import registry, schemas
+from cuectl.cli.frame import help as help_text
+from cuectl.cli.frame import registry
+from cuectl.cli.manual.markup import as_text
 from cuectl.cli.manual.pages import find_page
-from cuectl.cli.manual.text import as_text
-from cuectl.model.errors import ExitStatus
-from tests.builder import ROOT, Cuectl
+from cuectl.values.errors import ExitStatus
 from tests.cli.command_cases import CASES, MACHINERY, WITHOUT_JSON
 from tests.cli.schema_check import FOLDER, assert_fits
+from tests.fixtures.builder import ROOT, Cuectl
+from tests.fixtures.schedulers import StandIns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +84,8 @@ class Scene:
             "reporting": ["--outcome-deadline", "1h"],
         }.items():
             cuectl.run("create", "--name", name, *options, "--", "true")
+        cuectl.run("create", "--name", "gone", "--", "true")
+        cuectl.run("delete", "gone", "--yes")
         self.judged = self.fired(cuectl, "judged", "--wait")
         self.reporting = self.fired(cuectl, "reporting")
         cuectl.run("run-due")
@@ -113,7 +117,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory, programs: Path) -> Scene:
 
 @pytest.fixture
 def copied(scene: Scene, tmp_path: Path, programs: Path) -> Cuectl:
-    return scene.copy(tmp_path, programs)
+    cuectl = scene.copy(tmp_path, programs)
+    usual = cuectl.environment["PATH"]
+    # Whether this machine has a crontab is not what is tried here.
+    tools = StandIns(tmp_path / "machine", cuectl, "crontab").folder / "tools"
+    return cuectl.env(PATH=f"{tools}:{usual}")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -139,11 +147,11 @@ def test_a_command_has_a_man_page_with_examples(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in WITHOUT_JSON])
 def test_a_command_has_a_schema_that_its_page_and_the_list_name(name: str) -> None:
-    assert schemas.has_schema(name), f"write cuectl/schemas/{schemas.file_name(name)}"
+    assert help_text.has_schema(name), f"write cuectl/schemas/{help_text.file_name(name)}"
     text = " ".join(as_text(find_page(name)).split())
 
-    assert schemas.file_name(name) in text
-    assert f"cuectl {name} {schemas.file_name(name)}. " in " ".join(
+    assert help_text.file_name(name) in text
+    assert f"cuectl {name} {help_text.file_name(name)}. " in " ".join(
         as_text(find_page("cuectl-json")).split()
     )
 
@@ -170,7 +178,7 @@ def test_a_command_answers_in_json_as_its_schema_says(
 
     assert answer.status == case.good_status, answer
     assert answer.stdout, "no answer at all"
-    lines = (schemas.schema(name) or {}).get("x-lines")
+    lines = (help_text.schema(name) or {}).get("x-lines")
     for one in answer.stdout.splitlines() if lines else [answer.stdout]:
         assert_fits(json.loads(one), name.replace(" ", "-"))
 
@@ -217,7 +225,7 @@ def test_the_statuses_of_a_command_are_documented(name: str) -> None:
 def test_a_command_completes_its_options(name: str) -> None:
     from click.shell_completion import ShellComplete
 
-    from cuectl.cli.app import Root
+    from cuectl.cli.frame.click import Root
 
     complete = ShellComplete(Root(), {}, "cuectl", "_CUECTL_COMPLETE")
     found = {item.value for item in complete.get_completions(name.split(), "--")}

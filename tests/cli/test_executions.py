@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cuectl.cli.execution_filters import OUTCOME_STATES, STATUSES
-from cuectl.model.execution_status import ExecutionStatus
-from cuectl.model.verification import OutcomeState
+from cuectl.cli.commands.execution_list import OUTCOME_STATES, STATUSES
+from cuectl.executions.rules.record import ExecutionStatus
+from cuectl.executions.rules.verification import OutcomeState
 from tests.cli.past import fire, make_past
 from tests.cli.schema_check import assert_fits
 
 if TYPE_CHECKING:
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 
 def names(cuectl: Cuectl, *filters: str) -> list[str]:
@@ -106,7 +106,7 @@ def test_what_waits_and_what_runs_comes_first(cuectl: Cuectl) -> None:
 
     passing = cuectl.start("run-due")
     try:
-        from tests.e2e.observing import until
+        from tests.fixtures.observing import until
 
         (running,) = until(lambda: cuectl.json("executions", "list", "--status", "running"))
         assert (running["cue_name"], running["reason"]) == ("slow", None)
@@ -126,11 +126,12 @@ def test_a_line_for_people_has_the_most_telling_things(cuectl: Cuectl) -> None:
     answer = cuectl.run("executions", "list", "--status", "failed")
 
     heading, line = answer.stdout.splitlines()
-    assert heading.split() == [
-        *("ID", "CUE", "STATUS", "OUTCOME", "SCHEDULED", "TOOK", "EVIDENCE", "NOTE")
-    ]
-    assert line.startswith(f"{ids['forgetful']}  forgetful  failed")
-    assert "Sat 21 Nov 02:00 UTC" in line
+    assert heading.split() == ["RUN", "RESULT", "WHEN", "TOOK", "EVIDENCE", "NOTE", "ID"]
+    assert line.startswith("✗ forgetful  failed  1d ago  ")
+    assert line.endswith(ids["forgetful"][-6:])
+    answer = cuectl.run("executions", "list", "--status", "failed", "--time", "abs", "-v")
+    assert "  Sat 21 Nov 02:00 UTC  " in answer.stdout
+    assert ids["forgetful"] in answer.stdout
 
 
 def test_plain_rows_have_the_keys_of_the_record(cuectl: Cuectl) -> None:
@@ -153,9 +154,9 @@ def test_get_shows_evidence_and_times(cuectl: Cuectl) -> None:
     assert_fits(view, "execution")
     assert view["external_id"] == "run-7"
     assert view["metadata"] == {"still_open": 2}
-    assert text.startswith(f"audit  {ids['audit']}  succeeded  reported_success\n")
+    assert text.startswith(f"✓ audit  passed  {ids['audit']}\n")
     assert "\nexternal id:  run-7\n" in text
-    assert "\nsummary:      Filed 3 issues\n" in text
+    assert "\nwhy:          Filed 3 issues\n" in text
 
 
 def test_the_start_of_an_id_is_enough_while_it_is_the_only_one(cuectl: Cuectl) -> None:
@@ -249,7 +250,7 @@ def test_what_never_started_has_no_output(cuectl: Cuectl) -> None:
     (mourn,) = cuectl.json("executions", "list", "--cue", "mourn")
 
     cuectl.run("executions", "output", mourn["id"]).fails(
-        5, f"'{mourn['id']}' has no output: it is skipped and never started"
+        5, f"'{mourn['id']}' has no output: it never started (skipped)"
     )
 
 
@@ -273,7 +274,7 @@ def test_declared_secrets_are_masked(cuectl: Cuectl) -> None:
     cuectl.run("fire", "leaky")
     passing = cuectl.start("run-due")
     try:
-        from tests.e2e.observing import until
+        from tests.fixtures.observing import until
 
         # While it runs its file cannot be rewritten; what is shown of it is masked all the same.
         (running,) = until(lambda: cuectl.json("executions", "list", "--status", "running"))

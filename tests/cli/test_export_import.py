@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cli.schema_check import assert_fits
-from tests.e2e.observing import until
+from tests.fixtures.observing import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 EVENING, NIGHT = "2026-11-21T01:00:00Z", "2026-11-21T02:00:30Z"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cuectl.entry import main
-from cuectl.model import errors
+from cuectl.values import errors
 from tests.cli.probe import probe, register
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
 ALL_ERRORS = [
     (errors.CuectlError, 1, "failed"),
     (errors.UsageError, 2, "usage"),
-    (errors.PartlyFailed, 3, "partly_failed"),
-    (errors.AnswerNo, 4, "no"),
     (errors.NotFound, 5, "not_found"),
     (errors.Conflict, 6, "conflict"),
     (errors.InvalidFile, 7, "invalid"),
@@ -148,9 +146,7 @@ def test_a_pipe_whose_reader_is_gone_is_quiet(
 
 @pytest.mark.parametrize("words", [["-v"], []])
 def test_a_mistake_of_ours_is_one_line(
-    raising: Callable[[BaseException], None],
-    capsys: pytest.CaptureFixture[str],
-    words: list[str],
+    raising: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
     raising(KeyError("a\nb"))
 
@@ -162,9 +158,7 @@ def test_a_mistake_of_ours_is_one_line(
 
 @pytest.mark.parametrize("words", [["-vv"], ["-v", "--verbose"]])
 def test_a_mistake_of_ours_shows_where_when_asked(
-    raising: Callable[[BaseException], None],
-    capsys: pytest.CaptureFixture[str],
-    words: list[str],
+    raising: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
     raising(ZeroDivisionError("x"))
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import cuectl.cli.commands as package
-from cuectl.cli import registry
-from cuectl.cli.completions import KINDS
-from cuectl.cli.options import GLOBAL_OPTIONS, Argument, Command, Option
+from cuectl.cli.frame import registry
+from cuectl.cli.frame.click import KINDS
+from cuectl.cli.frame.declare import GLOBAL_OPTIONS, Argument, Command, Option
 
 COMMANDS = sorted(registry.COMMANDS)
 FILE_KINDS = {"file", "directory"}
@@ -69,15 +70,16 @@ def test_what_completes_a_value_is_known(name: str) -> None:
     assert wanted <= KINDS.keys() | FILE_KINDS
 
 
-def test_every_module_is_a_command() -> None:
+def test_every_command_that_is_declared_is_in_the_registry() -> None:
     root = Path(package.__file__).parent
-    found = {
-        ".".join(path.relative_to(root).with_suffix("").parts)
-        for path in root.rglob("*.py")
-        if path.name != "__init__.py"
-    }
+    declared = set()
+    for path in root.rglob("*.py"):
+        module = ".".join(path.relative_to(root).with_suffix("").parts)
+        for value in vars(import_module(f"{package.__name__}.{module}")).values():
+            if isinstance(value, Command):
+                declared.add((module, value.name))
 
-    assert found == {module for module, _, _ in registry.COMMANDS.values()}
+    assert declared == {(module, name) for name, (module, _, _) in registry.COMMANDS.items()}
 
 
 def test_every_group_has_members_and_every_member_a_group_or_a_command() -> None:
@@ -89,7 +91,7 @@ def test_every_group_has_members_and_every_member_a_group_or_a_command() -> None
 
 def test_looking_at_every_declaration_imports_no_package_from_outside() -> None:
     code = (
-        "import sys; from cuectl.cli import registry\n"
+        "import sys; from cuectl.cli.frame import registry\n"
         "for name in registry.COMMANDS: registry.load(name)\n"
         "print(sorted({'click', 'croniter', 'yaml', 'filelock', 'tabulate'} & set(sys.modules)))"
     )

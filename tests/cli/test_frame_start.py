@@ -10,15 +10,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cuectl.events.rules.event import TIMED
+from cuectl.events.sources.registry import POLLED
+from cuectl.passes.loop import SOURCE_EVENTS
 from cuectl.store import home, idle
-from tests.builder import ROOT
+from tests.fixtures.builder import SCRIPT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
-FROM_OUTSIDE = {"click", "croniter", "yaml", "filelock"}
+FROM_OUTSIDE = {"click", "croniter", "yaml", "filelock", "tabulate"}
+# Our modules that a pass may load, packages counted, the declaration of the command aside.
+MOST_OF_A_PASS = 60
+# What costs more to import than a pass needs for all that it does.
+HEAVY = {"typing", "tempfile", "shutil", "random", "uuid", "platform", "subprocess", "socket"}
 
 
 def modules_after(cuectl: Cuectl, *words: str) -> set[str]:
@@ -120,8 +127,40 @@ def test_a_pass_imports_nothing_that_reads_definitions_while_they_stay_the_same(
 
     found = modules_after(cuectl, "run-due")
 
-    assert "cuectl.engine.passes" in found
-    assert not found & {"yaml", "cuectl.engine.apply", "cuectl.store.definition_checks"}
+    assert "cuectl.passes.loop" in found
+    assert not found & {"yaml", "cuectl.applying.apply", "cuectl.definitions.checks"}
+
+
+def test_a_pass_with_nothing_due_loads_little(cuectl: Cuectl) -> None:
+    cuectl.run("create", "--name", "a", "--cron", "0 3 1 1 *", "--", "true")
+
+    found = modules_after(cuectl, "run-due")
+
+    assert_little(found)
+    assert "cuectl.passes.loop" in found
+
+
+def test_a_pass_with_one_due_handler_loads_little(cuectl: Cuectl) -> None:
+    cuectl.run("create", "--name", "a", "--cron", "0 3 1 1 *", "--", "true")
+    cuectl.run("fire", "a")
+
+    found = modules_after(cuectl, "run-due")
+
+    assert_little(found)
+    assert "cuectl.passes.reactions" in found
+    assert [one["status"] for one in cuectl.json("executions", "list")] == ["succeeded"]
+
+
+def assert_little(found: set[str]) -> None:
+    """Check that a pass has loaded few modules of ours, and no heavy ones."""
+    ours = {name for name in found if name.partition(".")[0] == "cuectl"}
+    ours = {name for name in ours if not name.startswith("cuectl.cli.commands")}
+    assert len(ours) <= MOST_OF_A_PASS, sorted(ours)
+    assert not found & HEAVY
+
+
+def test_a_pass_knows_the_events_that_sources_tell() -> None:
+    assert set(SOURCE_EVENTS) == {*TIMED, *POLLED}
 
 
 def test_a_full_disk_behind_standard_output_is_an_error(cuectl: Cuectl) -> None:
@@ -181,7 +220,7 @@ def test_no_descriptor_left_is_one_line(cuectl: Cuectl, limit: int, words: list[
     code = (
         "import resource, sys\n"
         f"sys.argv = ['cuectl', *{words!r}]\n"
-        f"script = compile(open({str(ROOT / 'bin' / 'cuectl')!r}).read(), 'cuectl', 'exec')\n"
+        f"script = compile(open({str(SCRIPT)!r}).read(), 'cuectl', 'exec')\n"
         f"resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))\n"
         "exec(script)"
     )

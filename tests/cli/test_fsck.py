@@ -1,4 +1,4 @@
-"""`fsck` and `gc` as commands; what they do is tested in tests/unit/store."""
+"""`fsck` and `gc` as commands; what they do is tested in tests/store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.cli.schema_check import assert_fits
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 
 def a_view(cuectl: Cuectl) -> Path:
@@ -51,7 +51,7 @@ def test_a_difference_is_named_and_mended_by_a_rebuild(cuectl: Cuectl) -> None:
 
     answer = cuectl.run("fsck")
     assert answer.status == 4
-    assert answer.stdout.startswith(f"error  different  {name}  it differs from the journal in ")
+    assert answer.stdout.startswith(f"error  damaged  {name}  it lacks its sum\n")
     assert answer.stderr == "hint: write the views anew: cuectl fsck --rebuild\n"
 
     answer = cuectl.run("--json", "fsck", "--rebuild")
@@ -77,7 +77,7 @@ def test_damage_of_the_journal_is_named_and_refused(cuectl: Cuectl) -> None:
 
     accepted = cuectl.run("fsck", "--rebuild", "--accept-loss")
     assert accepted.status == 0, accepted
-    assert "put aside  quarantine/" in accepted.stdout
+    assert "set aside  quarantine/" in accepted.stdout
     assert cuectl.json("list") != []
     assert cuectl.run("create", "--name", "after", "--", "true").status == 0
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 if TYPE_CHECKING:
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 START = "2026-11-21T02:00:00Z"
 DEFINITIONS = """\

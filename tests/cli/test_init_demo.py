@@ -10,7 +10,7 @@ from tests.cli.schema_check import assert_fits
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 
 def test_init_makes_a_private_directory_and_says_what_is_next(cuectl: Cuectl) -> None:
@@ -84,9 +84,9 @@ def test_the_demo_tells_its_story_and_leaves_nothing(cuectl: Cuectl, tmp_path: P
     text = answer.stdout
     for told in (
         "$ cuectl run-due\n",
-        "verification_failed: 'forgetful-audit' ran and is not verified: no external_id",
-        "REJECTED     exit 0",
-        "verified     exit 0",
+        "verification_failed: 'forgetful-audit' is unproven: exited 0, no external_id",
+        "UNPROVEN           in ",
+        "verified           in ",
         "1 of 2 issues addressed",
         "check-of-2026-11-21",
     ):
@@ -108,12 +108,12 @@ def test_the_steps_of_the_demo_are_what_the_schema_says(cuectl: Cuectl) -> None:
 
 
 def test_a_step_that_fails_is_an_error(cuectl: Cuectl, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cuectl.engine.demo import story
-    from cuectl.model.errors import CuectlError
+    from cuectl.installation import demo
+    from cuectl.values.errors import CuectlError
 
-    scene = story.Scene(about="x", at="2026-11-20T17:00:00Z", words=("get", "nobody"))
-    monkeypatch.setattr(story, "STORY", (scene,))
-    played = story.play(cuectl.environment)
+    scene = demo.Scene(at="2026-11-20T17:00:00Z", about="x", words=("get", "nobody"))
+    monkeypatch.setattr(demo, "STORY", (scene,))
+    played = demo.play(cuectl.environment)
     assert next(played).status == 5
     with pytest.raises(CuectlError, match="'cuectl get nobody' ended with 5"):
         next(played)

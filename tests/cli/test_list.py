@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cuectl.cli.commands.list import STATUSES
-from cuectl.model.cue import CueStatus
+from cuectl.cli.commands.cues.listing import STATUSES
+from cuectl.cues.rules.record import CueStatus
 from tests.cli.schema_check import assert_fits
 
 if TYPE_CHECKING:
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 
 @pytest.fixture
@@ -37,18 +37,19 @@ def test_no_store_reads_as_an_empty_one(cuectl: Cuectl) -> None:
 
 def test_the_cue_that_fires_next_comes_first(three: Cuectl) -> None:
     three.run("list").gives(
-        "NAME     NEXT                              LAST  RESULT  STATUS  ID\n"
-        "beat     Sat 21 Nov 02:15 UTC (in 15 min)  -     -       active  cue_1\n"
-        "backup   Sat 21 Nov 02:30 UTC (in 30 min)  -     -       active  cue_2\n"
-        "by hand  -                                 -     -       active  cue_3\n",
-        ids=True,
+        "CUE        RESULT  LAST    NEXT  RECENT  SCHEDULE    WHY\n"
+        "  beat     -          -  in 15m  -       every 15m   -\n"
+        "  backup   -          -  in 30m  -       30 2 * * *  -\n"
+        "  by hand  -          -       -  -       by hand     -\n"
+        "3 cues.\n"
     )
 
 
 def test_plain_is_for_cut_and_awk(three: Cuectl) -> None:
     lines = three.run("list", "--plain").stdout.splitlines()
 
-    assert lines[0].split("\t") == ["name", "next_run", "last_run", "last_status", "status", "id"]
+    keys = ["name", "next_run", "last_run", "last_status", "status", "id", "verdict", "why"]
+    assert lines[0].split("\t") == keys
     assert lines[1].split("\t")[:2] == ["beat", "2026-11-21T02:15:00Z"]
 
 
@@ -73,9 +74,7 @@ def test_cues_are_chosen_by_state_name_and_number(three: Cuectl) -> None:
     assert names("-n", "1") == ["backup"]
     three.run("list", "--name", "nothing").gives("", "no cues match\n")
     three.run("list", "--status", "sleeping").fails(
-        2,
-        "no cue has the status 'sleeping'",
-        "it can be: active, paused, held, completed, failed",
+        2, "no cue has the status 'sleeping'", "it can be: active, paused, held, completed, failed"
     )
 
 
@@ -87,6 +86,7 @@ def test_a_result_and_a_streak_of_failures_are_shown(cuectl: Cuectl) -> None:
 
     lines = cuectl.run("list").stdout.splitlines()[1:]
 
-    rows = {line.split()[0]: line for line in lines}
-    assert "failed, 2 failures in a row" in rows["bad"]
-    assert "succeeded" in rows["good"]
+    assert [line.split("  ")[0] for line in lines] == ["✗ bad", "✓ good", "2 cues: 1 failing."]
+    assert "failed \u00d72" in lines[0]
+    assert lines[0].endswith("  in 59m  ✗✗      every 1h  exit 1")
+    assert "passed" in lines[1]

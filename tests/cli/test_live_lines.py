@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pexpect  # type: ignore[import-untyped]
 import pytest
 
-from cuectl.cli.live_lines import MOST_LINES, LiveLines
-from cuectl.engine.watching import Watched
+from cuectl.cli.commands.passes import MOST_LINES, LiveLines
+from cuectl.passes.watching import Watched
 
 if TYPE_CHECKING:
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 LIMIT_S = 60
 SCRIPT = "echo looking; while [ -e go ]; do sleep 0.05; done; echo over"
@@ -65,7 +65,7 @@ def test_a_pass_shows_what_runs_and_takes_it_away(cuectl: Cuectl, words: list[st
     fired(cuectl)
     shown = terminal(cuectl, *words)
     # Named, timed, and with what it printed last.
-    shown.expect(r"slow-job +\d+ s +looking")
+    shown.expect(r"slow-job +\d+s +looking")
     before = shown.before + shown.after
     (cuectl.work / "go").unlink()
     shown.expect(pexpect.EOF)

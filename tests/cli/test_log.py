@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
 
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 
 def lines(cuectl: Cuectl, *words: str) -> list[dict[str, Any]]:
@@ -51,11 +51,11 @@ def test_the_story_is_told_in_words(cuectl: Cuectl) -> None:
         "audit@2026-11-21T02:00 pending",
         "audit@2026-11-21T02:00 claimed",
         "check created",
-        "audit@2026-11-21T02:00 ok",
+        "audit@2026-11-21T02:00 passed",
         "tidy released",
         "forgetful@2026-11-21T02:00 FAILED",
         "mourn@2026-11-21T02:00 skipped",
-        "check@2026-11-22T02:00 ok",
+        "check@2026-11-22T02:00 passed",
     ):
         assert expected in told
 
@@ -65,20 +65,15 @@ def test_a_line_says_how_it_ended_and_what_proves_it(cuectl: Cuectl) -> None:
 
     text = cuectl.run("log", "--cue", "audit", "-n", "1").stdout
 
-    assert "ok" in text
-    assert "exit 0 in" in text
+    assert re.search(r"  passed +in [\d.]+s  ", text)
     assert text.endswith("Filed 3 issues  run-7\n")
 
 
-def test_lines_of_today_have_no_date_and_others_have(cuectl: Cuectl) -> None:
+def test_every_line_has_its_date(cuectl: Cuectl) -> None:
     make_past(cuectl)
 
-    all_days = cuectl.run("log").stdout.splitlines()
-    today = cuectl.run("log", "--since", "2026-11-22").stdout.splitlines()
-
-    assert all(re.match(r"(Sat 21|Sun 22) Nov \d\d:\d\d:\d\d  ", line) for line in all_days)
-    assert today
-    assert all(re.match(r"02:00:\d\d  ", line) for line in today)
+    for line in cuectl.run("log").stdout.splitlines():
+        assert re.match(r"(21|22) Nov \d\d:\d\d:\d\d  ", line)
 
 
 def test_the_newest_lines_come_last(cuectl: Cuectl) -> None:
@@ -172,7 +167,7 @@ def test_verification_is_told(cuectl: Cuectl) -> None:
 
     assert cuectl.run("verify", identity, "--reject", "--reason", "no report").status == 0
 
-    assert any(line.endswith("REJECTED") for line in words_of(cuectl, "-n", "3"))
+    assert any(line.endswith("UNPROVEN") for line in words_of(cuectl, "-n", "3"))
 
 
 # --- following ----------------------------------------------------------------------------------

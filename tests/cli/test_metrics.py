@@ -10,7 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as families
 
 if TYPE_CHECKING:
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 START = "2026-11-21T02:00:00Z"
 
@@ -43,14 +43,15 @@ def test_a_home_that_is_not_there_has_metrics_too(cuectl: Cuectl) -> None:
 
 def test_what_happened_is_counted_by_cue_and_result(cuectl: Cuectl) -> None:
     scene(cuectl)
+    cuectl.run("run-due")
 
     found = samples(cuectl.run("metrics").stdout)
 
     def count(cue: str, result: str) -> float:
         return found["cuectl_executions_total", (("cue", cue), ("result", result))]
 
-    assert count("good", "succeeded") == 2
-    assert count("doubted", "rejected") == 1
+    assert count("good", "passed") == 2
+    assert count("doubted", "unproven") == 1
     assert count("bad", "failed") == 1
     assert found["cuectl_verification_failures_total", (("cue", "doubted"),)] == 1
     assert found["cuectl_cues", (("status", "active"),)] == 3

@@ -7,7 +7,7 @@ import pytest
 from tests.cli.schema_check import assert_fits
 
 if TYPE_CHECKING:
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_a_paused_cue_does_not_fire_and_what_fell_due_is_one_record(cuectl: Cuec
     cuectl.run("resume", "beat").gives(
         "resumed 'beat'\n"
         "3 occurrences fell due meanwhile: recorded as skipped (paused)\n"
-        "next: Sat 2026-11-21 06:00 UTC (in 30 min), every hour\n"
+        "next: Sat 2026-11-21 06:00 UTC (in 30m), every hour\n"
     )
 
     (record,) = cuectl.json("get", "beat")["executions"]
@@ -73,9 +73,7 @@ def test_a_one_shot_whose_time_has_passed_is_over(cuectl: Cuectl) -> None:
         "next: never by itself; start it: cuectl fire once\n"
     )
     cuectl.run("pause", "once").fails(
-        6,
-        "cue 'once' is completed and can't be paused",
-        "to run it again: cuectl fire once",
+        6, "cue 'once' is completed and can't be paused", "to run it again: cuectl fire once"
     )
 
 

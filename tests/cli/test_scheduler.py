@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cuectl.cli.scheduling import CHOICES
-from cuectl.engine.schedulers.registry import AUTO, schedulers
-from cuectl.engine.schedulers.scheduler import Site
+from cuectl.cli.commands.scheduler import CHOICES
+from cuectl.installation.schedulers import AUTO, schedulers
+from cuectl.installation.schedulers.scheduler import Site
 from tests.cli.schema_check import assert_fits
-from tests.schedulers import StandIns
+from tests.fixtures.schedulers import StandIns
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 OTHER = b"MAILTO=ana\n# mine\n0 3 * * *   /home/ana/backup  # \xff\xfe\n\n"
 NOTE = "# 'cuectl scheduler remove' takes this out; what you change in here is lost."
@@ -78,7 +78,7 @@ def test_the_rest_of_the_crontab_stays_byte_for_byte(cuectl: Cuectl, cron: Stand
         "crontab calls 'cuectl run-due' each minute already\n"
     )
     answer = cuectl.run("scheduler", "remove", "--yes")
-    assert answer.stdout.endswith("nothing runs by itself any more\n")
+    assert answer.stdout.endswith("removed; your cues no longer run by themselves\n")
     assert cron.crontab == OTHER + b"5 5 * * * /bin/later\n"
     cuectl.run("scheduler", "remove", "--yes").gives(
         "nothing that 'scheduler install' wrote calls 'cuectl run-due' here\n"
@@ -139,10 +139,10 @@ def test_a_line_written_by_hand_is_found_and_left_alone(cuectl: Cuectl, cron: St
     assert [(one["by_hand"], one["path"]) for one in found] == [(True, "/opt/bin")]
     cuectl.run("scheduler", "install", "--yes").fails(
         6,
-        "a line that somebody wrote calls 'cuectl run-due' in the crontab already",
+        "a line that was written by hand calls 'cuectl run-due' in the crontab already",
         "take it out first: crontab -e",
     )
-    assert "somebody wrote" in cuectl.run("scheduler", "remove", "--yes").stderr
+    assert "written by hand" in cuectl.run("scheduler", "remove", "--yes").stderr
     assert cron.crontab == line
 
 
@@ -162,7 +162,7 @@ def test_markers_that_do_not_match_are_not_touched(
     cuectl.run("scheduler", "install", "--yes").fails(
         6,
         "the lines '# BEGIN CUECTL' and '# END CUECTL' in the crontab do not match",
-        "mend or remove them with: crontab -e",
+        "fix or remove them with: crontab -e",
     )
     assert cron.crontab == damaged
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from cuectl.engine.alerts import raise_alert
-from cuectl.model.cue import CueState
-from tests.unit.engine.test_alerts import CUE
+from cuectl.alerts.alerts import raise_alert
+from cuectl.cues.rules.record import CueState
+from tests.alerts.test_alerts import CUE
 
 if TYPE_CHECKING:
-    from cuectl.engine.runtime import Runtime
-    from tests.builder import Answer, Cuectl
+    from cuectl.process.runtime import Runtime
+    from tests.fixtures.builder import Answer, Cuectl
 
 SCHEMA = Path(__file__).parents[2] / "cuectl" / "schemas" / "status.json"
 NOW = "2026-11-21T02:00:00Z"
@@ -50,13 +50,11 @@ def run(cuectl: Cuectl, *words: str) -> Answer:
 def test_a_store_that_is_not_there_yet_reads_as_an_empty_one(cuectl: Cuectl) -> None:
     cuectl.run("status").gives(
         f"state      none yet at {cuectl.home}; the first command that writes makes it\n"
+        "✓ 0 cues, none failing\n"
         "last pass  never\n"
         "next       nothing is planned\n"
         "running    nothing\n"
-        "waiting    nothing\n"
-        "failed     none since Fri 20 Nov 02:00 UTC\n"
-        "alerts     none\n"
-        "cues       0\n"
+        "ends       no failures in the last 24h\n"
         "\n"
         f"warning: {NEVER}\n"
         "  have cron or a timer call it each minute: cuectl scheduler install\n"
@@ -69,10 +67,13 @@ def test_after_a_pass_all_is_well(cuectl: Cuectl) -> None:
     run(cuectl, "run-due")
     answer = cuectl.at("2026-11-21T02:01:00Z").run("status")
     assert answer.status == 0
-    lines = answer.stdout.splitlines()
-    assert lines[0].startswith("last pass  Sat 21 Nov 02:00 UTC (")
-    assert lines[1].startswith("next       backup, Sat 21 Nov 03:00 UTC (in 5")
-    assert lines[-1] == "cues       1"
+    assert answer.stdout == (
+        "✓ 1 cue, none failing\n"
+        "last pass  1m ago\n"
+        "next       backup, in 59m\n"
+        "running    nothing\n"
+        "ends       no failures in the last 24h\n"
+    )
     found = look(cuectl, "--max-age", "5m")
     assert found["level"] == "ok"
     assert found["next_due_at"] == "2026-11-21T03:00:00Z"
@@ -86,12 +87,7 @@ def test_after_a_pass_all_is_well(cuectl: Cuectl) -> None:
         ("2026-11-21T02:04:00Z", ("--max-age", "5m"), 0, []),
         ("2026-11-21T02:04:00Z", ("--max-age", "3m"), 4, [("problem", "scheduler_late")]),
         ("2026-11-21T02:30:00Z", (), 0, [("warning", "scheduler_late")]),
-        (
-            "2026-11-21T03:30:00Z",
-            (),
-            4,
-            [("problem", "scheduler_late"), ("problem", "overdue")],
-        ),
+        ("2026-11-21T03:30:00Z", (), 4, [("problem", "scheduler_late"), ("problem", "overdue")]),
     ],
 )
 def test_a_scheduler_that_does_not_call_is_found(
@@ -105,7 +101,7 @@ def test_a_scheduler_that_does_not_call_is_found(
 def test_what_is_due_and_not_claimed_yet_comes_next(cuectl: Cuectl) -> None:
     run(cuectl, "create", "--name", "once", "--in", "1m", "--", "true")
     answer = cuectl.at("2026-11-21T02:02:00Z").run("status")
-    assert answer.stdout.splitlines()[1] == "next       once, due now"
+    assert answer.stdout.splitlines()[2] == "next       once, due now"
 
 
 def test_nobody_ever_called_and_something_is_overdue(cuectl: Cuectl) -> None:
@@ -147,7 +143,9 @@ def test_what_runs_and_what_waits_is_counted(cuectl: Cuectl) -> None:
     assert (found["pending"], found["passes"], found["claimed"]) == (1, 1, 0)
     shown = cuectl.run("status").stdout
     assert "\nrunning    1: long " in shown
-    assert "\nwaiting    1 pending, 1 to be verified\n" in shown
+    assert "\nwaiting    1 pending\n" in shown
+    assert shown.startswith("? 1 waiting for you\n  ? hand  to verify for ")
+    assert "  cuectl verify hand\n" in shown
     (cuectl.work / "go").touch()
     process.communicate(timeout=20)
     found = look(cuectl)
@@ -167,6 +165,15 @@ def test_what_failed_in_the_last_day_is_counted_by_cue(cuectl: Cuectl) -> None:
     assert ("warning", "failed") in codes(found)
     found = look(cuectl.at("2026-11-22T02:10:00Z"))
     assert found["failed"] == {}
+
+
+def test_what_failed_long_ago_and_not_passed_since_still_fails(cuectl: Cuectl) -> None:
+    run(cuectl, "create", "--name", "monthly", "--", "false")
+    run(cuectl, "fire", "monthly")
+    run(cuectl, "run-due")
+    cuectl.at("2026-11-25T02:00:00Z")
+    assert [one["cue_name"] for one in look(cuectl)["failing"]] == ["monthly"]
+    assert run(cuectl, "status").stdout.startswith("✗ 1 of 1 cue failing\n  ✗ monthly  failed ")
 
 
 def test_a_failure_that_somebody_has_accepted_is_none_any_more(cuectl: Cuectl) -> None:
@@ -207,9 +214,7 @@ def test_open_alerts_are_warnings_and_critical_ones_are_problems(
     assert codes(look(cuectl)) == []
 
 
-def test_a_broken_cue_yaml_is_a_problem_before_and_after_a_pass_has_seen_it(
-    cuectl: Cuectl,
-) -> None:
+def test_a_broken_cue_yaml_is_a_problem_before_and_after_a_pass_has_seen_it(cuectl: Cuectl) -> None:
     run(cuectl, "run-due")
     (cuectl.home / "cue.yaml").write_text("settings:\n  max_paralel: 4\n")
     before = look(cuectl, status=4)
@@ -247,6 +252,14 @@ def test_a_monitor_gets_one_line_with_measurements_and_its_own_exit_statuses(
     assert first.startswith("CUECTL OK - last pass ")
     assert measured.startswith("last_pass_age=")
     assert measured.endswith(f"s;;300 {numbers}")
+
+
+def test_a_run_by_hand_does_not_hide_that_nothing_calls_us(cuectl: Cuectl) -> None:
+    run(cuectl, "create", "--name", "job", "--cron", "0 4 * * *", "--", "true")
+    run(cuectl, "fire", "job", "--wait")
+    assert cuectl.run("status", "--max-age", "5m").status == 4
+    run(cuectl, "run-due")
+    assert cuectl.run("status", "--max-age", "5m").status == 0
 
 
 def test_a_monitor_is_told_when_the_state_cannot_be_read(cuectl: Cuectl) -> None:

@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 
 def _lines(cuectl: Cuectl, group: str, verb: str, *lines: object, status: int = 0) -> list[Any]:

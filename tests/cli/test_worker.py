@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.builder import Cuectl
+    from tests.fixtures.builder import Cuectl
 
 
 @pytest.mark.parametrize(
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
         (("--poll", "0"), "option '--poll': '0' must be more than nothing"),
         (("--worker-id", ""), "option '--worker-id': the value is empty"),
         (("--worker-id", " "), "option '--worker-id': the value is empty"),
-        (
-            ("--worker-id", "a\nb"),
-            "option '--worker-id': 'a\\nb' has characters that do not print",
-        ),
+        (("--worker-id", "a\nb"), "option '--worker-id': 'a\\nb' has characters that do not print"),
         (
             ("--worker-id", "w" * 256),
             f"option '--worker-id': '{'w' * 57}...' has more than 255 characters",

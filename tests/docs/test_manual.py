@@ -14,21 +14,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 import cuectl
-from cuectl.cli import registry
-from cuectl.cli.app import parse_by_click
-from cuectl.cli.manual import sources
+from cuectl.cli.frame import registry
+from cuectl.cli.frame.click import parse_by_click
+from cuectl.cli.frame.declare import GLOBAL_OPTIONS
+from cuectl.cli.frame.parse import settings_of, values_of
 from cuectl.cli.manual.__main__ import main
-from cuectl.cli.manual.markup import Code, Heading
-from cuectl.cli.manual.pages import all_pages, find_page
-from cuectl.cli.manual.roff import as_roff
-from cuectl.cli.manual.text import as_text
-from cuectl.cli.options import GLOBAL_OPTIONS
-from cuectl.cli.values import settings_of, values_of
-from cuectl.model.errors import CuectlError, ExitStatus
-from tests.builder import ROOT
+from cuectl.cli.manual.markup import Code, Heading, as_roff, as_text
+from cuectl.cli.manual.pages import all_pages, find_page, sections_of
+from cuectl.values.errors import CuectlError, ExitStatus
+from tests.fixtures.builder import ROOT
 
 if TYPE_CHECKING:
-    from cuectl.cli.manual.page import Page
+    from cuectl.cli.manual.markup import Page
 
 PACKAGE = Path(cuectl.__file__).parent
 PAGES = {page.file: page for page in all_pages()}
@@ -151,7 +148,7 @@ def _class_codes() -> list[str]:
 
 
 VARIABLE = re.compile(r"_?(?:CUECTL|CUEAPI|CUE)_[A-Z][A-Z_]*[A-Z]")
-# Parts that get a prefix in `engine/handler_start.py`.
+# Parts that get a prefix in `executions/targets.py`.
 TWINS = {"CUE_ID", "CUE_NAME"}
 # Beginnings of names that end with the name of an agent.
 BEGINNINGS = {"CUE_OUTPUT", "CUE_FORWARDED"}
@@ -181,22 +178,55 @@ def test_a_page_refers_to_pages_that_are_there(name: str) -> None:
     assert found - PAGES.keys() == set()
 
 
-EXAMPLES = [
-    (name, line.strip())
-    for name, page in PAGES.items()
-    for block in page.blocks
-    if isinstance(block, Code)
-    for line in "\n".join(block.lines).replace("\\\n", " ").splitlines()
-    if line.strip().removeprefix("$ ").startswith("cuectl ") and "COMMAND ..." not in line
-]
-SYNOPSES = {f"cuectl {name}" for name in registry.COMMANDS}
+BEFORE = re.compile(r"^(\$ )?([A-Z_]+=(\S*|'[^']*') +)*")
+# A pass starts it with a socket that only it has.
+NOT_FOR_PEOPLE = {"cuectl-pass-api.1"}
+
+
+def lines_of(page: Page) -> list[tuple[bool, str]]:
+    """Return the command lines in the code of a page, and whether each is its synopsis."""
+    found, title = [], ""
+    for block in page.blocks:
+        if isinstance(block, Heading) and block.level == 1:
+            title = block.text
+        elif isinstance(block, Code):
+            whole = "\n".join(block.lines).replace("\\\n", " ")
+            lines = (BEFORE.sub("", line.strip()) for line in whole.splitlines())
+            found += [(title == "SYNOPSIS", one) for one in lines if one.startswith("cuectl ")]
+    return found
+
+
+LINES = [(name, is_synopsis, line) for name in PAGES for is_synopsis, line in lines_of(PAGES[name])]
+EXAMPLES = [(name, line) for name, is_synopsis, line in LINES if not is_synopsis]
+SYNOPSES = {name: line for name, is_synopsis, line in LINES if is_synopsis}
+
+
+OF_COMMANDS = {f"cuectl-{name.replace(' ', '-')}.1" for name in registry.COMMANDS}
+
+
+def test_every_command_has_one_synopsis_and_an_example() -> None:
+    assert len(SYNOPSES) + len(EXAMPLES) == len(LINES)
+    assert OF_COMMANDS - SYNOPSES.keys() == set()
+    assert OF_COMMANDS - {name for name, _ in EXAMPLES} == NOT_FOR_PEOPLE
+    groups = {SYNOPSES[name] for name in SYNOPSES.keys() - OF_COMMANDS}
+    assert [line for line in groups if not line.endswith(" COMMAND ...")] == []
+
+
+@pytest.mark.parametrize("name", sorted(OF_COMMANDS))
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_synopsis_is_what_the_command_takes(name: str, *, whole: bool) -> None:
+    """With all that is optional and without any of it."""
+    line = SYNOPSES[name].replace("[OPTIONS]", "").replace("...", "")
+    words = re.sub(r"[][]", "", line) if whole else re.sub(r"\[.*?\]", "", line)
+
+    found = parse_by_click(words.split()[1:])
+
+    assert not isinstance(found, int)
 
 
 @pytest.mark.parametrize(("name", "line"), EXAMPLES)
 def test_an_example_is_a_command_line(name: str, line: str) -> None:
-    if "[" in line or line in SYNOPSES or "..." in line:
-        return  # A synopsis.
-    lexer = shlex.shlex(line.removeprefix("$ "), posix=True, punctuation_chars=True)
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     words: list[str] = []
     for word in lexer:
@@ -206,10 +236,13 @@ def test_an_example_is_a_command_line(name: str, line: str) -> None:
 
     found = parse_by_click(words[1:])
 
-    if not isinstance(found, int):
-        command, raw = found
-        settings_of(raw)
-        values_of(command, raw)
+    if isinstance(found, int):
+        # `--help` and `--version` have answered already.
+        assert (found, {"--help", "--version"} & set(words) != set()) == (0, True), line
+        return
+    command, raw = found
+    settings_of(command, raw)
+    values_of(command, raw)
 
 
 def test_every_source_belongs_to_a_page() -> None:
@@ -218,7 +251,7 @@ def test_every_source_belongs_to_a_page() -> None:
 
     assert {path.stem for path in folder.glob("*.md")} <= known
     for path in folder.glob("*.md"):
-        titles = set(sources.sections_of(path.stem))
+        titles = set(sections_of(path.stem))
         assert titles <= set(ORDER), path
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cuectl.model.execution_status import FINAL
+from cuectl.executions.rules.record import FINAL
 
 from . import store_rules as rules
 from .leftovers import await_quiet
@@ -29,7 +29,8 @@ def after_command(scene: Scene, attack: Attack, ready: Ready, *, acknowledged: b
         acknowledged: whether somebody was told that it worked.
     """
     seen = rules.look(scene, damaged=attack.damaged)
-    problems = seen.problems
+    allowed = frozenset() if acknowledged else ready.broken
+    problems = seen.problems + rules.newly_broken(scene, allowed)
     try:
         happened = attack.happened(seen)
     except (AssertionError, KeyError, ValueError) as error:
@@ -97,9 +98,9 @@ def after_failing_pass(scene: Scene, result: Result) -> list[str]:
     return problems
 
 
-def after_power_cut(scene: Scene, state: PowerState) -> list[str]:
+def after_power_cut(scene: Scene, state: PowerState, *, damaged: bool = False) -> list[str]:
     """Only what was claimed for good and was not over by then may be interrupted."""
-    seen = rules.look(scene)
+    seen = rules.look(scene, damaged=damaged)
     open_then = {one["id"] for one in seen.executions if one["status"] not in FINAL}
     problems = seen.problems
     if any(run.status == 0 for run in state.finished) and open_then:
@@ -111,4 +112,4 @@ def after_power_cut(scene: Scene, state: PowerState) -> list[str]:
 
     childless = any(may_be_lost(one) for one in scene.executions("chains"))
     problems += rules.ended(scene, DUE if childless else DUE | {"child"}, may_be_lost)
-    return problems + rules.interrupted_are_told(scene)
+    return problems + rules.interrupted_are_told(scene, damaged=damaged)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .scene import DAY, day_begins, directories, handlers, in_a_handler
+from .scene import DAY, TINY, day_begins, directories, handlers, in_a_handler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,10 +25,12 @@ class Ready:
     Attributes:
         words: the command line, ids filled in.
         env: variables that it needs besides those of every command.
+        broken: what `fsck` finds already, by its subjects.
     """
 
     words: Words
     env: Mapping[str, str]
+    broken: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,13 +239,56 @@ def _applied(seen: Seen) -> bool:
 # --- care -----------------------------------------------------------------------------------
 
 
-def _rebuild(scene: Scene) -> Ready:
-    day_begins(scene)
+def _rebuilding(scene: Scene, *words: str, also: tuple[str, ...] = ()) -> Ready:
+    """Break two views, and rebuild; `also` is broken already."""
     (lost, torn, *_) = sorted((scene.home / "cues").glob("*.s.json"))
     lost.unlink()
     torn.write_text('{"status": "act')
-    (scene.home / "cues" / "cue_000000000000.json").write_text("{}")
-    return _words("fsck", "--rebuild")
+    broken = {*also, f"cues/{lost.name}", f"cues/{torn.name}"}
+    return Ready(words=("fsck", "--rebuild", *words), env={}, broken=frozenset(broken))
+
+
+def _rebuild(scene: Scene) -> Ready:
+    day_begins(scene)
+    extra = "cues/cue_000000000000.json"
+    (scene.home / extra).write_text("{}")
+    return _rebuilding(scene, also=(extra,))
+
+
+def _checkpointed(scene: Scene) -> None:
+    """Make a store whose views are known to be on the disk, so that no line is read again."""
+    handlers(scene)
+    once = ("--at", f"{DAY}T02:00:00Z")
+    for name in ("daily", "note"):
+        scene.must("01:59:00", "create", "--name", name, "--task", "note", *once)
+    scene.must("01:59:30", "run-due", CUECTL_TEST_LIMITS=TINY)
+    assert (scene.home / "journal" / "checkpoint").exists()
+
+
+def _rebuild_after_checkpoint(scene: Scene) -> Ready:
+    _checkpointed(scene)
+    return _rebuilding(scene)
+
+
+def _rebuild_after_gc(scene: Scene) -> Ready:
+    scene.must("02:00:45", *_gc(scene).words)
+    return _rebuilding(scene)
+
+
+def _rebuild_with_loss(scene: Scene) -> Ready:
+    """Damage the first line, which nobody reads any more."""
+    _checkpointed(scene)
+    first = min((scene.home / "journal").glob("0*.jsonl"))
+    first.write_bytes(first.read_bytes().replace(b'"seq":1,', b'"seq":7,', 1))
+    return _rebuilding(scene, "--accept-loss", also=("journal", f"journal/{first.name}"))
+
+
+def _import(scene: Scene) -> Ready:
+    """Make a file of a store that is due, and have no store."""
+    day_begins(scene)
+    scene.must("01:59:30", "export", "all.cue")
+    shutil.rmtree(scene.home)
+    return _words("import", "all.cue")
 
 
 def _gc(scene: Scene) -> Ready:
@@ -325,8 +371,7 @@ ATTACKS: dict[str, Attack] = {
         names=("bystander",),
     ),
     "pause": Attack(
-        prepare=_with_bystander("pause", "bystander"),
-        happened=_bystander_has("status", "paused"),
+        prepare=_with_bystander("pause", "bystander"), happened=_bystander_has("status", "paused")
     ),
     "delete": Attack(
         prepare=_with_bystander("delete", "--yes", "bystander"),
@@ -338,6 +383,31 @@ ATTACKS: dict[str, Attack] = {
         prepare=_rebuild,
         happened=lambda seen: "daily" in seen.cues,
         damaged=True,
+        names=("daily", "chains", "reports", "flaky", "note", "child"),
+    ),
+    "rebuild-after-checkpoint": Attack(
+        prepare=_rebuild_after_checkpoint,
+        happened=lambda seen: seen.cues.keys() >= {"daily", "note"},
+        damaged=True,
+        names=("daily", "note"),
+    ),
+    "rebuild-after-gc": Attack(
+        prepare=_rebuild_after_gc,
+        happened=_has_cue("new"),
+        damaged=True,
+        names=("new", "old20", "old21"),
+        forgets=True,
+    ),
+    "rebuild-with-loss": Attack(
+        prepare=_rebuild_with_loss,
+        happened=lambda seen: seen.cues.keys() >= {"daily", "note"},
+        damaged=True,
+        names=("daily", "note"),
+    ),
+    "import": Attack(
+        prepare=_import,
+        happened=_has_cue("daily"),
+        again=(6,),
         names=("daily", "chains", "reports", "flaky", "note", "child"),
     ),
     "gc": Attack(prepare=_gc, happened=_packed, names=("new", "old20", "old21"), forgets=True),

@@ -10,17 +10,17 @@ from __future__ import annotations
 CRASHES = "faults/test_sweep_crashes.py::"
 ERRORS = "faults/test_sweep_errors.py::"
 POWER = "faults/test_sweep_power.py::"
-KILLED = "e2e/test_passes_that_are_killed.py::"
-HOMES = "e2e/test_unusual_homes.py::"
-CLOCKS = "e2e/test_clocks.py::"
-IDLE = "e2e/test_idle_passes.py::"
-LIMITS = "e2e/test_limits_and_trees.py::"
-CHECKPOINT = "unit/store/test_checkpoint.py::"
-STORE = "unit/store/test_store.py::"
-JOURNAL = "unit/store/test_journal.py::"
-RECOVER = "unit/engine/test_recover.py::"
-EXECUTOR = "unit/engine/test_local_executor.py::"
-RETENTION = "unit/store/test_retention.py::"
+KILLED = "passes/test_passes_that_are_killed.py::"
+HOMES = "store/test_unusual_homes.py::"
+CLOCKS = "passes/test_clocks.py::"
+IDLE = "passes/test_idle_passes.py::"
+LIMITS = "passes/test_limits_and_trees.py::"
+CHECKPOINT = "store/test_checkpoint.py::"
+STORE = "store/test_store.py::"
+JOURNAL = "store/test_journal.py::"
+RECOVER = "passes/test_recover.py::"
+EXECUTOR = "executions/test_local_executor.py::"
+RETENTION = "store/test_retention.py::"
 
 HOLES: dict[str, tuple[str, ...]] = {
     # Loses work, runs it twice, or stops in silence.
@@ -29,7 +29,7 @@ HOLES: dict[str, tuple[str, ...]] = {
         RECOVER + "test_what_a_living_pass_holds_is_not_ours",
     ),
     "A2": (
-        "unit/store/test_tail.py::test_a_group_whose_beginning_is_lost_is_torn",
+        "store/test_tail.py::test_a_group_whose_beginning_is_lost_is_torn",
         STORE + "test_every_torn_length_of_the_last_group_is_as_if_it_had_not_been",
         POWER + "test_a_pass_without_power_loses_nothing",
     ),
@@ -58,16 +58,16 @@ HOLES: dict[str, tuple[str, ...]] = {
     ),
     "A8": (
         CHECKPOINT + "test_a_failed_sync_takes_applied_away_and_leaves_the_old_checkpoint",
-        "unit/store/test_views.py::test_written_anew_is_written_to_another_file",
+        "store/test_views.py::test_written_anew_is_written_to_another_file",
         "says: After a failed checkpoint `applied` is removed",
     ),
     "A9": (
-        "e2e/test_many_at_once.py::test_five_passes_at_once",
-        "e2e/test_many_at_once.py::test_twenty_passes_and_twenty_creators_and_two_kills",
+        "passes/test_many_at_once.py::test_five_passes_at_once",
+        "passes/test_many_at_once.py::test_twenty_passes_and_twenty_creators_and_two_kills",
     ),
-    "A10": ("unit/store/test_source_memory.py::test_one_at_a_time_polls_a_source",),
+    "A10": ("store/test_source_memory.py::test_one_at_a_time_polls_a_source",),
     "A11": (
-        "unit/store/test_payload_files.py::test_it_is_durable_before_anybody_names_it",
+        "store/test_payload_files.py::test_it_is_durable_before_anybody_names_it",
         POWER + "test_a_command_without_power_is_done_or_not",
     ),
     # Wrong or noisy, or a pass that cannot go on.
@@ -78,7 +78,7 @@ HOLES: dict[str, tuple[str, ...]] = {
     ),
     "A13": (
         "faults/test_holes.py::test_nothing_is_ever_unlocked",
-        "unit/store/test_lock.py::test_asking_does_not_disturb",
+        "store/test_lock.py::test_asking_does_not_disturb",
         "says: The lock on the output file is only ever let go by closing",
     ),
     "A14": (
@@ -91,9 +91,9 @@ HOLES: dict[str, tuple[str, ...]] = {
         LIMITS + "test_a_process_that_outlives_its_run_can_still_write",
         "says: They are never renamed",
     ),
-    "A17": ("unit/engine/test_what_a_run_writes.py::test_a_run_does_not_write_the_definition",),
+    "A17": ("passes/test_what_a_run_writes.py::test_a_run_does_not_write_the_definition",),
     "A18": (
-        "unit/store/test_views.py::test_one_path_that_fails_does_not_keep_the_others",
+        "store/test_views.py::test_one_path_that_fails_does_not_keep_the_others",
         STORE + "test_what_stays_behind_is_written_by_whoever_can",
         STORE + "test_what_is_durable_is_no_error_though_applied_can_not_be_written",
     ),
@@ -117,28 +117,28 @@ HOLES: dict[str, tuple[str, ...]] = {
         EXECUTOR + "test_the_pass_stays_where_it_was",
     ),
     # The rest.
-    "A25": ("unit/store/test_idle.py::test_anything_unusual_means_a_full_pass",),
+    "A25": ("store/test_idle.py::test_anything_unusual_means_a_full_pass",),
     "A26": (
         IDLE + "test_next_is_not_written_while_something_is_open",
-        "unit/store/test_agenda_check.py::test_what_nobody_would_look_at_is_an_error",
+        "store/test_agenda_check.py::test_what_nobody_would_look_at_is_an_error",
     ),
     "A27": (
-        "unit/store/test_views.py::test_objects_and_markers_come_before_the_removals",
-        "unit/store/test_agenda.py::test_stale_markers_are_dropped",
+        "store/test_views.py::test_objects_and_markers_come_before_the_removals",
+        "store/test_agenda.py::test_stale_markers_are_dropped",
     ),
-    "A28": ("unit/store/test_agenda.py::test_later_minutes_are_not_listed",),
+    "A28": ("store/test_agenda.py::test_later_minutes_are_not_listed",),
     "A29": (
-        "unit/store/test_lock.py::test_a_lock_file_that_was_removed_is_no_lock",
+        "store/test_lock.py::test_a_lock_file_that_was_removed_is_no_lock",
         "cli/test_frame_start.py::test_an_idle_pass_imports_nothing_but_itself",
     ),
     "A30": (
         KILLED + "test_a_stopped_pass_is_named_by_those_who_wait_for_the_lock",
         RECOVER + "test_a_pass_that_is_stopped_does_not_keep_its_handlers_for_ever",
-        "says: nobody breaks in",
+        "says: nothing breaks in",
     ),
     "A31": (
         "faults/test_sweep_readers.py::test_a_reader_sees_one_moment",
-        "unit/store/test_reading.py::test_when_the_lock_is_not_free_the_journal_is_laid_over_the_views",
+        "store/test_reading.py::test_when_the_lock_is_not_free_the_journal_is_laid_over_the_views",
     ),
     "A32": (
         STORE + "test_a_pass_reads_what_it_has_not_written_yet",
@@ -147,33 +147,33 @@ HOLES: dict[str, tuple[str, ...]] = {
     "A33": (
         RETENTION + "test_everything_can_be_rebuilt_from_the_base",
         RETENTION + "test_interrupted_at_any_step_it_can_be_done_again",
-        "unit/store/test_segments.py::test_a_packed_segment_reads_like_any",
-        "unit/store/test_rebuild.py::test_a_damaged_journal_is_refused_and_nothing_is_changed",
+        "store/test_segments.py::test_a_packed_segment_reads_like_any",
+        "store/test_rebuild.py::test_a_damaged_journal_is_refused_and_nothing_is_changed",
     ),
     "A34": ("says: `F_FULLFSYNC` in place of `fdatasync`",),
     "A35": (
-        "unit/store/test_home.py::test_a_network_file_system_is_refused",
-        "unit/engine/checks/test_checks.py::test_file_systems_that_lose_records_are_told",
+        "store/test_home.py::test_a_network_file_system_is_refused",
+        "installation/test_checks.py::test_file_systems_that_lose_records_are_told",
     ),
     "A36": (
-        "e2e/test_handlers_and_evidence.py::test_secrets_are_masked_in_what_is_kept",
+        "executions/test_handlers_and_evidence.py::test_secrets_are_masked_in_what_is_kept",
         "says: Secrets in raw output are not masked while a handler runs",
     ),
     "A37": (
         LIMITS + "test_of_much_output_head_and_tail_are_kept",
         "says: Output is limited once a second",
-        "unit/engine/checks/test_checks.py::test_a_full_disk_is_told",
+        "installation/test_checks.py::test_a_full_disk_is_told",
         HOMES + "test_a_full_disk_loses_nothing_and_heals",
     ),
     "A38": ("says: Output files are durable at the next checkpoint",),
     "A39": (
-        "unit/store/test_idle.py::test_another_zone_of_the_machine_means_a_full_pass",
+        "store/test_idle.py::test_another_zone_of_the_machine_means_a_full_pass",
         "says: Each cue keeps the time zone that it was made with",
     ),
     "A40": (
         HOMES + "test_what_is_no_plain_file_of_ours_is_refused",
         IDLE + "test_next_that_is_no_file_of_ours_is_no_answer",
-        "unit/store/test_idle.py::test_a_heartbeat_that_cannot_be_left_is_an_error",
+        "store/test_idle.py::test_a_heartbeat_that_cannot_be_left_is_an_error",
     ),
     "A41": (CRASHES + "test_a_killed_pass_loses_nothing",),
 }

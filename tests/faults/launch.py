@@ -43,11 +43,7 @@ def start_waiting(
 
 
 def _become(
-    argv: Sequence[str],
-    env: Mapping[str, str],
-    cwd: str,
-    streams: tuple[int, int, int],
-    gate: int,
+    argv: Sequence[str], env: Mapping[str, str], cwd: str, streams: tuple[int, int, int], gate: int
 ) -> None:
     os.setsid()
     for number, stream in enumerate(streams):

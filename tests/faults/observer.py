@@ -12,17 +12,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .operations import (
-    Born,
-    Effect,
-    Moded,
-    Named,
-    Sized,
-    Slot,
-    Synced,
-    SyncFailed,
-    Wrote,
-)
+from .operations import Born, Effect, Moded, Named, Sized, Slot, Synced, SyncFailed, Wrote
 from .syscalls import OPENS, POSITIONED_WRITES, WRITES
 
 if TYPE_CHECKING:

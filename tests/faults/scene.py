@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cuectl.store.segments import read_lines
+from cuectl.store.journal.check import Replay
+from cuectl.store.journal.segments import read_lines
+from cuectl.values.errors import StateError
 
 from .leftovers import kill_leftovers
 
@@ -108,8 +110,13 @@ class Scene:
         return answer
 
     def lines(self) -> list[Record]:
-        """Return the lines of the journal, what is torn at its end left out."""
-        return list(read_lines(str(self.home)))
+        """Return the lines of the journal, what is torn or damaged left out."""
+        try:
+            return list(read_lines(str(self.home)))
+        except StateError:
+            readable: list[Record] = []
+            Replay(str(self.home), readable.append).run()
+            return readable
 
     def executions(self, cue_name: str | None = None) -> list[Record]:
         """Return the newest record of each execution, by its id, so by its time."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cuectl.model.instants import from_text
+from cuectl.values.times import from_text
 
 from .aftermath import after_command, after_power_cut
 from .attacks import ATTACKS, Ready
@@ -21,6 +21,7 @@ from .plans import Crash, Plan
 from .runs import unavailable
 from .sampling import everything, sample
 from .scene import DAY, TINY, Scene, day_begins
+from .store_rules import newly_broken
 from .sweeps import Points, Step, SweepReport, power_sweep
 
 if TYPE_CHECKING:
@@ -107,6 +108,30 @@ def test_a_pass_without_power_loses_nothing(scene: Scene, limits: str, points: P
 
     assert report.failures == [], str(report)
     assert report.tried >= 8
+
+
+@sample(8)
+def test_a_view_that_a_pass_has_mended_is_whole_without_power(scene: Scene, points: Points) -> None:
+    broken = set[str]()
+
+    def prepare(scene: Scene) -> Ready:
+        day_begins(scene)
+        scene.must("01:59:30", "run-due", CUECTL_TEST_LIMITS=TINY)
+        assert (scene.home / "journal" / "checkpoint").exists()
+        daily = scene.must("01:59:30", "get", "daily", "--json").json["id"]
+        broken.add(f"cues/{daily}.json")
+        for path in broken:
+            (scene.home / path).write_text('{"status": "act')
+        return Ready(words=("run-due", "--max-parallel", "2"), env={})
+
+    def check(_: Ready, state: PowerState) -> list[str]:
+        is_over = any(run.status == 0 for run in state.finished)
+        problems = newly_broken(scene, () if is_over else broken)
+        return problems + after_power_cut(scene, state, damaged=True)
+
+    report = cut_power(scene, prepare, check, points, follow=True)
+
+    assert report.failures == [], str(report)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cuectl.store import views
+from cuectl.store.journal.segments import read_lines
 from cuectl.store.reading import open_reader
-from cuectl.store.segments import read_lines
 from cuectl.store.store import Store
 
 from .disk import History, history_of
@@ -29,7 +29,8 @@ from .scene import TINY, Scene, day_begins
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cuectl.store.lines import Record, Views
+    from cuectl.store.journal.lines import Views
+    from cuectl.values.records import Record
 
     from .sweeps import Points
 

@@ -204,9 +204,7 @@ def test_a_right_journal_never_answers_from_a_tail_that_may_be_lost(
     assert report.tried > 5
 
 
-def test_an_answer_from_an_unsynced_tail_is_found_by_two_commands_in_a_row(
-    tmp_path: Path,
-) -> None:
+def test_an_answer_from_an_unsynced_tail_is_found_by_two_commands_in_a_row(tmp_path: Path) -> None:
     for die_at in range(3):
         (tmp_path / str(die_at)).mkdir()
     bad = [len(twice("Trusting", tmp_path / str(at), at).failures) for at in range(3)]
@@ -231,11 +229,7 @@ def test_a_command_that_fails_without_any_fault_is_reported_as_such(tmp_path: Pa
         return ["not as it should be"]
 
     report = sweep(
-        prepare_records,
-        records_argv("Right", "run"),
-        check,
-        work=tmp_path,
-        faults=Crashes(),
+        prepare_records, records_argv("Right", "run"), check, work=tmp_path, faults=Crashes()
     )
 
     assert [one.label for one in report.failures] == ["no fault"]

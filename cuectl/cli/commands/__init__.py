@@ -1,1 +1,1 @@
-"""One module per command, each with a `command`; the registry says where."""
+"""The commands, by what they are about; `registry.py` says where each stands."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from cuectl.cli.manual.markup import as_roff
 from cuectl.cli.manual.pages import all_pages
-from cuectl.cli.manual.roff import as_roff
 
 
 def main(arguments: list[str]) -> int:

@@ -1,14 +1,17 @@
-"""The little markup of the manual's sources, as blocks.
+"""A page of the manual: its blocks, the little markup of its sources, and the page as text.
 
-`# SECTION`, `## Subsection`, paragraphs, `- ` items, a term with `: text` lines behind it,
-fenced code; inside text `code`, **bold** and *italic*.
+The markup: `# SECTION`, `## Subsection`, paragraphs, `- ` items, a term with `: text` lines
+behind it, fenced code; inside text `code`, **bold** and *italic*.
 """
 
 from __future__ import annotations
 
 import re
+from textwrap import TextWrapper
+from typing import assert_never
 
-from cuectl.model.values import dataclass
+from cuectl.cli.frame.registry import DATE, VERSION
+from cuectl.values.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,25 @@ class Code:
 Block = Heading | Paragraph | Item | Term | Code
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page: `cuectl-create` in section 1."""
+
+    name: str
+    section: int
+    blocks: tuple[Block, ...]
+
+    @property
+    def file(self) -> str:
+        """The file's name: `cuectl-create.1`."""
+        return f"{self.name}.{self.section}"
+
+    @property
+    def path(self) -> str:
+        """Where man looks for it below man/: `man1/cuectl-create.1`."""
+        return f"man{self.section}/{self.file}"
+
+
 def parse(source: str) -> list[Block]:
     """Return the blocks of a source text."""
     blocks: list[Block] = []
@@ -80,7 +102,6 @@ def _code(lines: list[str], at: int, blocks: list[Block]) -> int:
 
 
 def _text(lines: list[str], at: int, blocks: list[Block]) -> int:
-    """Take the lines up to a blank one: a paragraph, items, or a term."""
     end = at
     while end < len(lines) and lines[end].strip() and not lines[end].startswith(("```", "# ")):
         end += 1
@@ -95,7 +116,6 @@ def _text(lines: list[str], at: int, blocks: list[Block]) -> int:
 
 
 def _split(lines: list[str], marker: str) -> list[str]:
-    """Return the texts that begin with the marker, their further lines joined."""
     texts: list[str] = []
     for line in lines:
         if line.startswith(marker):
@@ -108,11 +128,10 @@ def _split(lines: list[str], marker: str) -> list[str]:
 def _terms(lines: list[str]) -> list[Term]:
     terms: list[Term] = []
     for line in lines:
+        last = terms[-1] if terms else Term("", ())
         if line.startswith(": "):
-            last = terms[-1]
             terms[-1] = Term(last.term, (*last.texts, line[2:].strip()))
         elif line.startswith("  "):
-            last = terms[-1]
             terms[-1] = Term(last.term, (*last.texts[:-1], f"{last.texts[-1]} {line.strip()}"))
         else:
             terms.append(Term(line.strip(), ()))
@@ -135,3 +154,104 @@ def inline(text: str) -> list[tuple[str, str]]:
     if at < len(text):
         parts.append((text[at:], "plain"))
     return parts
+
+
+WIDTH = 80
+INDENT = 7
+_SPECIAL = {"\\": "\\e", "-": "\\-"} | {
+    letter: f"\\({name}" for letter, name in zip("'`^~\"", "aq ga ha ti dq".split(), strict=True)
+}
+_FONTS = {"code": "\\fB", "bold": "\\fB", "italic": "\\fI"}
+
+
+def as_text(page: Page) -> str:
+    """Return the page as lines of at most 80 columns; code may be longer."""
+    title = f"{page.name.upper()}({page.section})"
+    lines = [f"{title}{title:>{WIDTH - len(title)}}"]
+    previous: Block | None = None
+    for block in page.blocks:
+        is_next_item = isinstance(previous, Item) and isinstance(block, Item)
+        lines += [] if isinstance(previous, Heading) or is_next_item else [""]
+        lines += _block(block)
+        previous = block
+    return "\n".join(lines) + "\n"
+
+
+def _block(block: Block) -> list[str]:
+    match block:
+        case Heading(level, text):
+            return [text if level == 1 else f"   {text}"]
+        case Paragraph(text):
+            return _wrapped(text, INDENT)
+        case Item(text):
+            first, *rest = _wrapped(text, INDENT + 2)
+            return [f"{' ' * INDENT}- {first.lstrip()}", *rest]
+        case Term(term, texts):
+            lines = [line for text in texts for line in ("", *_wrapped(text, INDENT + 7))]
+            return [" " * INDENT + _plain(term), *lines[1:]]
+        case Code(code):
+            return [f"{' ' * (INDENT + 4)}{line}".rstrip() for line in code]
+        case _:
+            assert_never(block)
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    blanks = " " * indent
+    wrapper = TextWrapper(WIDTH, blanks, blanks, break_on_hyphens=False, break_long_words=False)
+    return wrapper.wrap(_plain(text))
+
+
+def _plain(text: str) -> str:
+    return "".join(words for words, _ in inline(text))
+
+
+def as_roff(page: Page) -> str:
+    """Return the source of the page; the same input gives the same bytes."""
+    title = f'.TH "{page.name.upper()}" "{page.section}" "{DATE}" "cuectl {VERSION}" "cuectl"'
+    lines = ['.\\" Generated from the declarations and sources in cuectl/cli; do not edit.', title]
+    # Left-aligned and without hyphenation: commands and paths must be copied as they are.
+    lines += [".nh", ".ad l"]
+    after_heading = False
+    for block in page.blocks:
+        found = _roff_block(block)
+        lines += found[1:] if after_heading and found[0] == ".PP" else found
+        after_heading = isinstance(block, Heading)
+    return "\n".join(lines) + "\n"
+
+
+def _roff_block(block: Block) -> list[str]:
+    match block:
+        case Heading(level, text):
+            return [f'.{"SH" if level == 1 else "SS"} "{_escaped(text)}"']
+        case Paragraph(text):
+            return [".PP", _roff_line(text)]
+        case Item(text):
+            return ['.IP "\\(bu" 3', _roff_line(text)]
+        case Term(term, texts):
+            lines = [line for text in texts for line in (".IP", _roff_line(text))]
+            return [".TP", _roff_line(term), *lines[1:]]
+        case Code(code):
+            lines = [_guarded(_escaped(line)) for line in code]
+            return [".PP", ".RS 4", ".nf", *lines, ".fi", ".RE"]
+        case _:
+            assert_never(block)
+
+
+def _roff_line(text: str) -> str:
+    parts = []
+    for words, kind in inline(text):
+        font = _FONTS.get(kind)
+        parts.append(f"{font}{_escaped(words)}\\fR" if font else _escaped(words))
+    return _guarded("".join(parts))
+
+
+def _escaped(text: str) -> str:
+    return "".join(
+        _SPECIAL.get(letter) or (letter if letter.isascii() else f"\\[u{ord(letter):04X}]")
+        for letter in text
+    )
+
+
+def _guarded(line: str) -> str:
+    # A dot at the start of a line would be a request; an escaped quote is none.
+    return f"\\&{line}" if line.startswith(".") else line

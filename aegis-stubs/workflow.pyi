@@ -1,0 +1,1 @@
+from cuectl.workflow import *  # noqa: F403

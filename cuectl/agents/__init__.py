@@ -1,0 +1,1 @@
+"""Agents: their programs, their turns, their slots and the line before them."""

@@ -1,0 +1,1 @@
+"""Alerts and pings: raising, clearing and delivering them."""

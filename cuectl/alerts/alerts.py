@@ -1,0 +1,362 @@
+"""Alerts: raising and clearing them within the change that they belong to; finding those kept.
+
+An alert is an edge: while one of its type is open for a cue, no other is raised; the condition's
+end clears it. Its record and the marker of its next delivery change together.
+"""
+
+from __future__ import annotations
+
+from cuectl.alerts.rules.alert import (
+    Alert,
+    AlertType,
+    Delivery,
+    DeliveryStatus,
+    alert_from_record,
+    severity_of,
+    shortened,
+)
+from cuectl.alerts.sinks import KINDS, SLOW
+from cuectl.cues.progress import amend_state, read_cue
+from cuectl.cues.rules.record import CueState
+from cuectl.executions.effects import Step
+from cuectl.executions.rules.record import ExecutionStatus
+from cuectl.executions.rules.verdict import counts_as_failure, counts_as_success, facts_in, why
+from cuectl.executions.rules.verification import OutcomeState
+from cuectl.store import paths
+from cuectl.store.journal.lines import JournalEntry
+from cuectl.store.views import BadView
+from cuectl.values.ids import ALERT_PREFIX, by_start, nearest, not_found, timed_id
+from cuectl.values.records import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cuectl.cues.rules.record import Cue
+    from cuectl.definitions.rules.definitions import AlertSink
+    from cuectl.executions.effects import Effects, ExecutionEnd
+    from cuectl.executions.rules.record import Execution
+    from cuectl.process.runtime import Runtime
+    from cuectl.store.journal.lines import Views
+    from cuectl.store.reading import ViewReader
+    from cuectl.store.store import Transaction
+
+STDERR = "stderr"
+DEFAULT = "default"
+MARKER = "a"
+# Failures in a row that raise an alert, where the cue does not say.
+STREAK = 3
+_CLEARED_BY_SUCCESS = (
+    *("verification_failed", "consecutive_failures", "outcome_timeout", "interrupted", "missed"),
+    *("overlap", "no_handler", "queue_full", "budget", "fan_in_timeout", "chain_depth"),
+)
+
+
+def read_alert(tx: Transaction, alert_id: str) -> Alert | None:
+    """Return an alert, None when there is none. Raises BadView: its record is damaged."""
+    record = tx.read(paths.alert(alert_id))
+    return alert_from_record(record) if record else None
+
+
+def _entry(
+    event: str,
+    before: Alert | None,
+    after: Alert,
+    more: Views | None = None,
+    detail: Mapping[str, object] | None = None,
+) -> JournalEntry:
+    """Return the entry of a change: the record, and the marker of its next delivery."""
+    ids = {"cue": after.cue_id, "execution": after.execution_id, "alert": after.id}
+    views: Views = {paths.alert(after.id): after.to_record()}
+    old = before.next_at if before else None
+    if old != after.next_at:
+        if after.next_at is not None:
+            views[paths.marker(after.next_at, MARKER, after.id)] = True
+        if old is not None:
+            views[paths.marker(old, MARKER, after.id)] = None
+    return JournalEntry(
+        type=f"alert.{event}",
+        ids={name: identity for name, identity in ids.items() if identity},
+        set=views | (more or {}),
+        detail=dict(detail or {}),
+    )
+
+
+def stage_delivery(
+    tx: Transaction,
+    alert: Alert,
+    sink: str,
+    delivery: Delivery,
+    views: Views | None = None,
+    *,
+    event: str = "delivered",
+) -> Alert:
+    """Stage how a delivery stands, with further `views`; return the alert with it."""
+    after = alert.with_delivery(sink, delivery)
+    tx.stage(_entry(event, alert, after, views, {"sink": sink, **delivery.to_record()}))
+    return after
+
+
+def acknowledge(tx: Transaction, alert: Alert, now: int) -> Alert:
+    """Stage that a person has seen an alert; what is not delivered yet still is."""
+    after = replace(alert, acknowledged_at=now)
+    tx.stage(_entry("acknowledged", alert, after))
+    return after
+
+
+def sink_keys(names: Sequence[str], sinks: Mapping[str, AlertSink]) -> tuple[str, ...]:
+    """Return where an alert goes, for `raise_alert`.
+
+    `stderr` stands for the standard error of the pass, whatever its sink is called, and for
+    `default` when no sink has that name; the journal, which has every alert, for nothing.
+    """
+    keys: dict[str, None] = {}
+    for name in names or (DEFAULT,):
+        sink = sinks.get(name)
+        kind = sink.kind if sink else STDERR if name == DEFAULT else name
+        if kind == STDERR:
+            keys[STDERR] = None
+        elif kind in SLOW or kind not in (*KINDS, "none"):
+            # A name that is not defined stays, so that its delivery fails and says so.
+            keys[name] = None
+    return tuple(keys)
+
+
+def sinks_for(effects: Effects, names: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return where an alert goes by the definitions of a change."""
+    in_force = effects.in_force
+    return sink_keys(names, in_force.alerts) if in_force is not None else tuple(names)
+
+
+def raise_alert(
+    tx: Transaction,
+    now: int,
+    *,
+    type: str,  # noqa: A002 - the word of the record
+    message: str,
+    cue: Cue | None = None,
+    state: CueState | None = None,
+    execution_id: str | None = None,
+    sinks: Sequence[str],
+    randomness: bytes,
+    subject: str | None = None,
+    printed: bool = True,
+    seen: bool = False,
+) -> CueState | None:
+    """Stage an alert unless one of its type is open for the cue; return the state after it.
+
+    Args:
+        message: masked; may hold text from outside.
+        state: the cue's state, which remembers the open alerts; the caller stages it.
+        sinks: what `sink_keys` returns.
+        randomness: 9 bytes for the id.
+        subject: for an alert without a cue: while one of the type is open for the subject
+            (`clear_subject` ends that), no other is raised.
+        printed: the caller prints `stderr_line` itself once the change is committed;
+            otherwise the next pass does.
+        seen: it needs no acknowledgement.
+    """
+    kind = AlertType(type)
+    if state is not None and any(name == kind for name, _ in state.alerts):
+        return state
+    if subject is not None and tx.read(_subject_path(kind, subject)):
+        return state
+    pending = Delivery(status=DeliveryStatus.PENDING, next_at=now)
+    delivered = dict.fromkeys(sinks, pending)
+    if printed and STDERR in delivered:
+        delivered[STDERR] = Delivery(status=DeliveryStatus.DELIVERED, tries=1)
+    alert = Alert(
+        id=timed_id(ALERT_PREFIX, now, randomness),
+        type=kind,
+        severity=severity_of(kind),
+        cue_id=cue.id if cue else None,
+        cue_name=cue.name if cue else None,
+        execution_id=execution_id,
+        message=shortened(message),
+        created_at=now,
+        acknowledged_at=now if seen else None,
+        delivered=delivered,
+    )
+    views: Views = {}
+    if subject is not None:
+        views[_subject_path(kind, subject)] = {"alert": alert.id, "type": kind, "subject": subject}
+    detail = {"type": kind.value, "severity": alert.severity.value, "message": alert.message}
+    tx.stage(_entry("raised", None, alert, views, detail))
+    if state is None:
+        return None
+    return replace(state, alerts=(*state.alerts, (kind.value, alert.id)))
+
+
+def complain_of_delivery(tx: Transaction, runtime: Runtime, subject: str, message: str) -> None:
+    """Stage the alert that says who does not take alerts or pings; the next pass prints it."""
+    raise_alert(
+        tx,
+        tx.now,
+        type=AlertType.DELIVERY_FAILED,
+        message=message,
+        sinks=(STDERR,),
+        randomness=runtime.random(9),
+        subject=subject,
+        printed=False,
+    )
+
+
+def clear_alerts(state: CueState, *types: str) -> CueState:
+    """Return the state when conditions have ended: the next one of these types is raised again."""
+    if not any(kind in types for kind, _ in state.alerts):
+        return state
+    return replace(state, alerts=tuple(one for one in state.alerts if one[0] not in types))
+
+
+def clear_subject(tx: Transaction, kind: AlertType, subject: str) -> Views:
+    """Return what ends the condition of an alert without a cue, for the `set` of an event."""
+    path = _subject_path(kind, subject)
+    return {path: None} if tx.read(path) else {}
+
+
+def _subject_path(kind: AlertType, subject: str) -> str:
+    import hashlib
+
+    digest = hashlib.sha256(subject.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    return f"keys/alert.{kind.value}.{digest}.json"
+
+
+def raise_alerts(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
+    """Stage the alerts that an end raises, and clear those whose condition it ends."""
+    if end.step not in (Step.OVER, Step.REVISED):
+        return
+    done = end.execution
+    known = read_cue(tx, done.cue_id)
+    if known is None:
+        return
+    cue, before = known
+    word, state = OutcomeState(done.outcome_state or OutcomeState.UNKNOWN), before
+    if counts_as_success(done.status, word):
+        state = clear_alerts(state, *_CLEARED_BY_SUCCESS)
+    elif counts_as_failure(done.status, word):
+        streak = cue.policy.alert_after or STREAK
+        for kind, message in _failure_alerts(done, state.failures, streak):
+            state = alert(tx, cue, state, kind, message, done.id, effects)
+    match end.notice:
+        case None:
+            pass
+        case (AlertType.NOTIFICATION, message):
+            # Each one anew: no condition lasts, so no state remembers it.
+            alert(tx, cue, CueState(), AlertType.NOTIFICATION, message, done.id, effects)
+        case (kind, message):
+            state = alert(tx, cue, state, kind, message, done.id, effects)
+    if state != before:
+        amend_state(tx, cue, state)
+
+
+def _failure_alerts(done: Execution, failures: int, streak: int) -> Iterable[tuple[str, str]]:
+    name, reason = done.cue_name, why(facts_in(done)) or done.status.value
+    found = {}
+    if done.outcome_state == OutcomeState.VERIFICATION_FAILED:
+        found["verification_failed"] = f"'{name}' is unproven: {reason}"
+    if done.reason == "outcome_timeout":
+        found["outcome_timeout"] = f"'{name}' did not report in time"
+    if done.status is ExecutionStatus.INTERRUPTED:
+        found["interrupted"] = f"'{name}' lost its process and left no outcome"
+    # A first failure that has an alert of its own needs no other.
+    if failures >= streak and (failures > 1 or not found):
+        often = f" {failures} times in a row" if failures > 1 else ""
+        found["consecutive_failures"] = f"'{name}' failed{often}: {reason}"
+    return found.items()
+
+
+def alert(
+    tx: Transaction,
+    cue: Cue,
+    state: CueState,
+    kind: str,
+    message: str,
+    execution_id: str | None,
+    effects: Effects,
+) -> CueState:
+    """Raise an alert of a cue unless one of its kind is open; note its line for the pass."""
+    if kind in dict(state.alerts):
+        return state
+    only_tells = kind == AlertType.NOTIFICATION
+    sinks = sinks_for(effects, cue.policy.alert)
+    message = effects.masked(message)
+    after = raise_alert(
+        tx,
+        effects.now,
+        type=kind,
+        message=message,
+        cue=cue,
+        state=state,
+        execution_id=execution_id,
+        sinks=sinks,
+        randomness=effects.random(9),
+        seen=only_tells,
+    )
+    effects.deliver = effects.deliver or any(sink != STDERR for sink in sinks)
+    if STDERR in sinks:
+        effects.lines.append(f"{'' if only_tells else 'alert: '}{kind}: {message}")
+    return after or state
+
+
+def alerts_in(source: ViewReader) -> tuple[list[Alert], int]:
+    """Return all alerts, oldest first, and how many could not be read."""
+    found, unreadable = [], 0
+    for name in sorted(source.names("alerts")):
+        try:
+            record = source.read(f"alerts/{name}")
+            if record is not None:
+                found.append(alert_from_record(record))
+        except (BadView, KeyError, TypeError, ValueError):
+            unreadable += 1
+    return found, unreadable
+
+
+def chosen(
+    alerts: Iterable[Alert],
+    *,
+    seen: bool,
+    cue: str | None = None,
+    cue_ids: tuple[str, ...] = (),
+    kind: str | None = None,
+) -> list[Alert]:
+    """Return some of the alerts; `cue` is a name or (the start of) an id of a cue, perhaps gone."""
+    return [
+        alert
+        for alert in alerts
+        if (seen or alert.acknowledged_at is None)
+        and (cue is None or alert.cue_id in cue_ids or _is_about(alert, cue))
+        and (kind is None or alert.type == kind)
+    ]
+
+
+def _is_about(alert: Alert, cue: str) -> bool:
+    by_id = cue.startswith("cue_") and (alert.cue_id or "").startswith(cue)
+    return by_id or alert.cue_name == cue
+
+
+def acknowledge_alerts(runtime: Runtime, refs: Sequence[str], *, everything: bool) -> list[Alert]:
+    """Acknowledge alerts, all or none; return those that were not seen before."""
+    if runtime.existing_store is None:
+        alerts: list[Alert] = []
+        return [one for ref in refs for one in _find(ref, alerts)]
+    now = runtime.now()
+    with runtime.store.transaction(now) as tx:
+        alerts, _ = alerts_in(tx)
+        named = (one for ref in dict.fromkeys(refs) for one in _find(ref, alerts))
+        wanted = alerts if everything else list(named)
+        unseen = {one.id: one for one in wanted if one.acknowledged_at is None}
+        return [acknowledge(tx, one, now) for one in unseen.values()]
+
+
+def _find(ref: str, alerts: Iterable[Alert]) -> list[Alert]:
+    """Return the alerts of a cue, or the one of an id, its start or its last letters."""
+    of_cue = [one for one in alerts if ref in (one.cue_name, one.cue_id)]
+    if of_cue:
+        return of_cue
+    by_id = {alert.id: alert for alert in alerts}
+    full = ref if ref.startswith(ALERT_PREFIX) else f"{ALERT_PREFIX}{ref}"
+    found = by_start(ref, full, by_id)
+    if found is None:
+        near = nearest(full, by_id, cutoff=0.8)
+        raise not_found("alert", ref, near, "see them all: cuectl alerts list --all")
+    return [by_id[found]]

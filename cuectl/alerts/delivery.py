@@ -1,0 +1,307 @@
+"""Deliveries of alerts and pings: what a pass does about them, and the process that makes them.
+
+A pass starts `cuectl deliver`, one at a time and outside of the store lock, because a receiver may
+be slow (reference/reliability.md, F54). Each try is recorded before it is made, with the time of
+the next one, and again when it is over: a killed process loses no alert, and a receiver can get
+one twice; its id tells.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+
+from cuectl.alerts import pings, sinks
+from cuectl.alerts.alerts import (
+    DEFAULT,
+    MARKER,
+    STDERR,
+    clear_subject,
+    complain_of_delivery,
+    read_alert,
+    stage_delivery,
+)
+from cuectl.alerts.pings import PATIENCE, TRIES_TO_COMPLAIN, PingRound, change
+from cuectl.alerts.rules.alert import (
+    Alert,
+    AlertType,
+    Delivery,
+    DeliveryStatus,
+    Severity,
+    after_failure,
+    after_success,
+    trying,
+)
+from cuectl.alerts.sinks import NotDelivered, SinkContext
+from cuectl.definitions.in_force import InForce, definitions, definitions_now, masker_for
+from cuectl.definitions.rules.definitions import AlertSink
+from cuectl.store import home
+from cuectl.store.handler_files import read_env_file
+from cuectl.store.reading import open_reader
+from cuectl.store.views import BadView, due_markers
+from cuectl.values.errors import CuectlError, LockTimeout, NotFound
+from cuectl.values.ids import ALERT_PREFIX, timed_id
+from cuectl.values.records import dataclass, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cuectl.process.runtime import Runtime
+    from cuectl.store.store import Transaction
+    from cuectl.store.views import Marker
+
+LOCK_NAME = "deliver.lock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueAlerts:
+    """What is to be done about the alerts whose markers are due."""
+
+    printed: tuple[Alert, ...] = ()  # to print with `stderr_line` once the change is committed
+    deliver: bool = False
+    stale: tuple[Marker, ...] = ()  # markers behind which nothing stands
+
+
+def deliveries_due(tx: Transaction, now: int, markers: Iterable[Marker]) -> DueAlerts:
+    """Return what due markers, of any kind, ask for; stage what the pass prints as delivered."""
+    printed: list[Alert] = []
+    stale: list[Marker] = []
+    deliver = False
+    for marker in markers:
+        if marker.kind == pings.MARKER:
+            deliver = True
+        if marker.kind != MARKER:
+            continue
+        try:
+            alert = read_alert(tx, marker.id)
+        except BadView:
+            # The healing of views deals with it; the marker stays for then.
+            continue
+        if alert is None or alert.next_at != marker.at:
+            stale.append(marker)
+            continue
+        due = alert.due_sinks(now)
+        if STDERR in due:
+            tries = alert.delivered[STDERR].tries + 1
+            done = Delivery(status=DeliveryStatus.DELIVERED, tries=tries)
+            printed.append(stage_delivery(tx, alert, STDERR, done))
+        deliver = deliver or due != [STDERR]
+    return DueAlerts(printed=tuple(printed), deliver=deliver, stale=tuple(stale))
+
+
+def start_delivery(runtime: Runtime) -> bool:
+    """Start `cuectl deliver`, detached, unless one runs; tell whether it was started.
+
+    Raises OSError: no process could be made; the markers stay, so a later pass tries again.
+    """
+    if home.is_held(f"{runtime.home}/{LOCK_NAME}"):
+        return False
+    from cuectl.process.runtime import start_detached
+
+    start_detached(runtime, ["deliver"])
+    return True
+
+
+_UNFINISHED = "the delivery did not come to an end"
+_PUT_OFF = "put off, because the sink failed for other alerts"
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivered:
+    """What a call of `deliver` came to; `running`: another process delivers already."""
+
+    delivered: int = 0
+    pinged: int = 0
+    failed: int = 0
+    put_off: int = 0
+    running: bool = False
+
+
+def deliver(runtime: Runtime) -> Delivered:
+    """Deliver what is due, by the definitions in force, until nothing is."""
+    with change(runtime) as tx:
+        in_force = definitions(tx)
+    return DeliveryRound(runtime, in_force.alerts, sink_context(runtime, in_force)).run()
+
+
+def sink_context(runtime: Runtime, in_force: InForce) -> SinkContext:
+    """Return what sinks may use: the environment of a handler, and a mask for its secrets."""
+    environment = {**read_env_file(runtime.home), **runtime.environment}
+    masker = masker_for(in_force.secrets, environment.get)
+    return SinkContext(
+        home=runtime.home,
+        environment={**environment, **runtime.clock.environment()},
+        now=runtime.now(),
+        masked=masker.mask if masker else str,
+    )
+
+
+class DeliveryRound:
+    """Deliveries of one process; `defined` is the section `alerts` of the definitions in force."""
+
+    def __init__(
+        self, runtime: Runtime, defined: Mapping[str, AlertSink], context: SinkContext
+    ) -> None:
+        self.runtime = runtime
+        self.defined = defined
+        self.context = context
+        self.pings = PingRound(runtime, context.masked)
+        self.result = Delivered()
+
+    def run(self) -> Delivered:
+        """Deliver what is due until nothing is, unless another process does."""
+        # A pass that raised an alert while this process was about to stop saw the lock held and
+        # started no other, so there is one more look after it has been let go.
+        while self._due() or self.pings.due():
+            try:
+                held = home.acquire(f"{self.runtime.home}/{LOCK_NAME}", 0.0)
+            except LockTimeout:
+                self.result.running = True
+                break
+            try:
+                while self._deliver_due():
+                    pass
+            finally:
+                os.close(held)
+        self.result.pinged = self.pings.sent
+        self.result.failed += self.pings.failed
+        return self.result
+
+    def _deliver_due(self) -> bool:
+        """Deliver what is due now; False when nothing is."""
+        due_pings, alerts = self.pings.due(), self._due()
+        self.pings.serve(due_pings)
+        for name, those in alerts.items():
+            self._serve(name, those)
+        return bool(due_pings or alerts)
+
+    def _due(self) -> dict[str, list[str]]:
+        """Return sink to ids of the alerts that it should get now."""
+        found: dict[str, list[tuple[int, str]]] = {}
+        with change(self.runtime) as tx:
+            tx.store.flush()
+            for marker in due_markers(self.runtime.home, tx.now):
+                alert = _known(tx, marker.id) if marker.kind == MARKER else None
+                if alert is None:
+                    continue
+                for name in alert.due_sinks(tx.now):
+                    if name != STDERR:
+                        found.setdefault(name, []).append((_turn(alert, name), alert.id))
+        return {name: [identity for _, identity in sorted(those)] for name, those in found.items()}
+
+    def _serve(self, name: str, alerts: list[str]) -> None:
+        """Give a sink its alerts, until it has failed too often in a row."""
+        failures = 0
+        for place, identity in enumerate(alerts):
+            if failures >= PATIENCE:
+                self._put_off(name, alerts[place:])
+                return
+            failures = 0 if self._try(name, identity) else failures + 1
+
+    def _try(self, name: str, identity: str) -> bool:
+        alert = self._begin(name, identity)
+        if alert is None:
+            return True
+        try:
+            self._hand_over(name, alert)
+        except NotDelivered as error:
+            self._end(name, identity, error)
+            self.result.failed += 1
+            return False
+        self._end(name, identity, None)
+        self.result.delivered += 1
+        return True
+
+    def _hand_over(self, name: str, alert: Alert) -> None:
+        sink = self.defined.get(name)
+        if sink is None or sink.kind not in sinks.KINDS:
+            what = "is switched off" if sink else "is not defined"
+            raise NotDelivered(f"it {what}", lasting=True)
+        sinks.deliver(alert, sink, replace(self.context, now=self.runtime.now()))
+
+    def _begin(self, name: str, identity: str) -> Alert | None:
+        """Record a try before it is made; None when there is nothing to try any more."""
+        with change(self.runtime) as tx:
+            alert = _known(tx, identity)
+            if alert is None or name not in alert.due_sinks(tx.now):
+                return None
+            begun = trying(alert.delivered[name], tx.now, _UNFINISHED)
+            return stage_delivery(tx, alert, name, begun, event="trying")
+
+    def _end(self, name: str, identity: str, error: NotDelivered | None) -> None:
+        """Record how a try went, and complain about a sink that needs help."""
+        with change(self.runtime) as tx:
+            alert = _known(tx, identity)
+            if alert is None or name not in alert.delivered:
+                return
+            delivery = alert.delivered[name]
+            if error is None:
+                views = clear_subject(tx, AlertType.DELIVERY_FAILED, name)
+                stage_delivery(tx, alert, name, after_success(delivery), views)
+                return
+            delivery = after_failure(delivery, error.reason, alert.created_at)
+            stage_delivery(tx, alert, name, delivery)
+            if error.lasting or delivery.tries >= TRIES_TO_COMPLAIN:
+                gone = delivery.status is DeliveryStatus.FAILED
+                what = "did not get an alert" if gone else "does not get its alerts"
+                message = f"sink '{name}' {what}: {delivery.error}"
+                complain_of_delivery(tx, self.runtime, name, message)
+
+    def _put_off(self, name: str, alerts: list[str]) -> None:
+        """Leave what a sink that fails should still get for the next round, in one group."""
+        with change(self.runtime) as tx:
+            for identity in alerts:
+                alert = _known(tx, identity)
+                if alert is None or name not in alert.due_sinks(tx.now):
+                    continue
+                waiting = trying(alert.delivered[name], tx.now, _PUT_OFF)
+                later = after_failure(waiting, _PUT_OFF, alert.created_at)
+                stage_delivery(tx, alert, name, later)
+                self.result.put_off += 1
+
+
+def _known(tx: Transaction, identity: str) -> Alert | None:
+    """Return an alert; a damaged one, or one of a newer version, is for others to look at."""
+    try:
+        return read_alert(tx, identity)
+    except (BadView, KeyError, TypeError, ValueError):
+        return None
+
+
+def _turn(alert: Alert, name: str) -> int:
+    # Another order in every round: an alert that a sink cannot digest is not always the first.
+    return zlib.crc32(f"{alert.id}.{alert.delivered[name].tries}".encode())
+
+
+def send_test_alert(runtime: Runtime, name: str) -> Alert:
+    """Hand an alert of the type `test` to a sink; nothing is recorded."""
+    reader = open_reader(runtime.existing_store)
+    in_force = definitions_now(reader, runtime.home)
+    sink = _sink_called(name, in_force.alerts)
+    now = runtime.now()
+    alert = Alert(
+        id=timed_id(ALERT_PREFIX, now, runtime.random(9)),
+        type=AlertType.TEST,
+        severity=Severity.WARNING,
+        message=f"this is a test of the sink '{name}'; nothing has happened",
+        created_at=now,
+    )
+    try:
+        sinks.deliver(alert, sink, sink_context(runtime, in_force))
+    except NotDelivered as error:
+        raise CuectlError(f"sink '{name}' did not take the alert: {error.reason}") from error
+    return alert
+
+
+def _sink_called(name: str, defined: Mapping[str, AlertSink]) -> AlertSink:
+    built_in = {DEFAULT: "stderr", "stderr": "stderr", "journal": "journal"}
+    sink = defined.get(name)
+    if sink is None and name in built_in:
+        sink = AlertSink(name=name, kind=built_in[name])
+    if sink is None:
+        known = " ".join(sorted({*defined, DEFAULT, "stderr"}))
+        raise NotFound(f"no alert sink is called '{name}'", hint=f"there are: {known}")
+    if sink.kind not in sinks.KINDS:
+        raise CuectlError(f"sink '{name}' is switched off")
+    return sink

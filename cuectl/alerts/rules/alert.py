@@ -1,0 +1,265 @@
+"""An alert: raised when a condition begins, not again while it lasts (reference/cueapi.md 4)."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+
+from cuectl.definitions.rules.templates import PLACE, BadTemplate, argument_list
+from cuectl.values.records import dataclass, field, replace
+from cuectl.values.safe_text import one_line
+from cuectl.values.times import DAY, members_of, record_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cuectl.values.records import Record
+
+LONGEST_MESSAGE = 1000
+RETRY_WAITS_S = (60, 300, 900, 3600)
+LATER_WAIT_S = 6 * 3600
+_LONGEST_LINE = 500
+_LONGEST_FIELD = 1000
+GIVE_UP_AFTER_MS = 3 * DAY
+
+
+class AlertType(StrEnum):
+    """What alerts are about: cues first, then the store and the alerts themselves."""
+
+    VERIFICATION_FAILED = "verification_failed"
+    CONSECUTIVE_FAILURES = "consecutive_failures"
+    OUTCOME_TIMEOUT = "outcome_timeout"
+    MISSED = "missed"
+    INTERRUPTED = "interrupted"
+    OVERLAP = "overlap"
+    NO_HANDLER = "no_handler"
+    QUEUE_FULL = "queue_full"
+    BUDGET = "budget"
+    FAN_IN_TIMEOUT = "fan_in_timeout"
+    CHAIN_DEPTH = "chain_depth"
+    SOURCE_FAILED = "source_failed"
+    NOTIFICATION = "notification"
+    CLOCK_RESET = "clock_reset"
+    VIEW_QUARANTINED = "view_quarantined"
+    JOURNAL_DAMAGED = "journal_damaged"
+    DELIVERY_FAILED = "delivery_failed"
+    TEST = "test"
+
+
+class Severity(StrEnum):
+    """How soon a person should look."""
+
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class DeliveryStatus(StrEnum):
+    """Whether a sink has an alert."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+_CRITICAL = frozenset(
+    {AlertType.CONSECUTIVE_FAILURES, AlertType.JOURNAL_DAMAGED, AlertType.DELIVERY_FAILED}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How far an alert has got with one sink."""
+
+    status: DeliveryStatus
+    tries: int = 0  # rounds in which it was tried, or put off behind another failure
+    next_at: int | None = None
+    error: str | None = None
+
+    def is_due(self, now: int) -> bool:
+        """Tell whether it is to be tried now."""
+        pending = self.status is DeliveryStatus.PENDING
+        return pending and self.next_at is not None and self.next_at <= now
+
+    def to_record(self) -> Record:
+        """Return the JSON form."""
+        return record_of(self, ("next_at",))
+
+
+def delivery_from_record(record: Record) -> Delivery:
+    """Return the delivery in a record."""
+    known = members_of(Delivery, record, ("next_at",))
+    return Delivery(**{**known, "status": DeliveryStatus(record["status"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """The record of an alert."""
+
+    id: str
+    type: AlertType
+    severity: Severity
+    cue_id: str | None = None  # None for alerts of the store
+    cue_name: str | None = None
+    execution_id: str | None = None
+    message: str  # masked; may hold several lines
+    created_at: int
+    acknowledged_at: int | None = None
+    delivered: dict[str, Delivery] = field(default_factory=dict)  # by sink
+
+    @property
+    def next_at(self) -> int | None:
+        """When its next delivery is due, which is where its marker stands; None for never."""
+        times = [
+            one.next_at
+            for one in self.delivered.values()
+            if one.status is DeliveryStatus.PENDING and one.next_at is not None
+        ]
+        return min(times, default=None)
+
+    def due_sinks(self, now: int) -> list[str]:
+        """Return the sinks that are to be tried now."""
+        return [sink for sink, one in self.delivered.items() if one.is_due(now)]
+
+    def undelivered(self) -> list[str]:
+        """Return the sinks that were tried and do not have it."""
+        return [
+            sink
+            for sink, one in self.delivered.items()
+            if one.status is DeliveryStatus.FAILED
+            or (one.status is DeliveryStatus.PENDING and one.tries > 0)
+        ]
+
+    def with_delivery(self, sink: str, delivery: Delivery) -> Alert:
+        """Return the alert after something was done about one sink."""
+        return replace(self, delivered={**self.delivered, sink: delivery})
+
+    def to_record(self) -> Record:
+        """Return what `alerts/<id>.json` holds, which is also its public form."""
+        delivered = {name: one.to_record() for name, one in self.delivered.items()}
+        return record_of(self, _INSTANTS) | {"delivered": delivered}
+
+
+_INSTANTS = ("created_at", "acknowledged_at")
+
+
+def alert_from_record(record: Record) -> Alert:
+    """Return the alert in a record. Raises KeyError, TypeError, ValueError: it is not one."""
+    known = members_of(Alert, record, _INSTANTS)
+    known["delivered"] = {
+        sink: delivery_from_record(one) for sink, one in record.get("delivered", {}).items()
+    }
+    known |= {"type": AlertType(record["type"]), "severity": Severity(record["severity"])}
+    return Alert(**known)
+
+
+def severity_of(kind: AlertType) -> Severity:
+    """Return how grave an alert is."""
+    return Severity.CRITICAL if kind in _CRITICAL else Severity.WARNING
+
+
+def trying(delivery: Delivery, now: int, error: str) -> Delivery:
+    """Return a delivery as it is recorded before a try: the next one stands already.
+
+    So a process that dies over a delivery is not started over it every minute. The error stands
+    if this try is never finished.
+    """
+    tries = delivery.tries
+    wait_s = RETRY_WAITS_S[tries] if tries < len(RETRY_WAITS_S) else LATER_WAIT_S
+    next_at = now + wait_s * 1000
+    return Delivery(status=DeliveryStatus.PENDING, tries=tries + 1, next_at=next_at, error=error)
+
+
+def after_failure(delivery: Delivery, error: str, created_at: int) -> Delivery:
+    """Return what `trying` gave after the try has failed: to be tried again, or given up.
+
+    A machine that was off for three days still makes the first tries.
+    """
+    late = (delivery.next_at or 0) > created_at + GIVE_UP_AFTER_MS
+    if late and delivery.tries > len(RETRY_WAITS_S):
+        return replace(delivery, status=DeliveryStatus.FAILED, next_at=None, error=error)
+    return replace(delivery, error=error)
+
+
+def after_success(delivery: Delivery) -> Delivery:
+    """Return what `trying` gave after the sink has taken the alert."""
+    return replace(delivery, status=DeliveryStatus.DELIVERED, next_at=None, error=None)
+
+
+def shortened(message: str) -> str:
+    """Return a message that is not longer than a person reads."""
+    is_short = len(message) <= LONGEST_MESSAGE
+    return message if is_short else message[: LONGEST_MESSAGE - 1] + "…"
+
+
+def stderr_line(alert: Alert) -> str:
+    """Return what a pass says of an alert, safe for a terminal, without `cuectl: ` in front."""
+    return f"alert: {alert.type}: {one_line(alert.message, _LONGEST_LINE)}"
+
+
+def title(alert: Alert) -> str:
+    """Return a subject line: `verification failed: nightly-audit`."""
+    words = alert.type.value.replace("_", " ")
+    return f"{words}: {one_line(alert.cue_name, 100)}" if alert.cue_name else words
+
+
+def fields(alert: Alert) -> dict[str, str]:
+    """Return what `{{ alert.NAME }}` can name, each one line without controls.
+
+    A line break in a subject is how headers are forged (reference/reliability.md, S28).
+    """
+    record = alert.to_record()
+    found = {
+        "id": alert.id,
+        "type": alert.type.value,
+        "severity": alert.severity.value,
+        "title": title(alert),
+        "message": alert.message,
+        "cue": alert.cue_name,
+        "cue_id": alert.cue_id,
+        "execution": alert.execution_id,
+        "created_at": record["created_at"],
+    }
+    return {name: one_line(text or "", _LONGEST_FIELD) for name, text in found.items()}
+
+
+def command_line(argv: Sequence[str], alert: Alert) -> list[str]:
+    """Return the arguments of a command; a value stays in its element and makes no option of it.
+
+    Raises BadTemplate: the program is a template, or a template names something else.
+    """
+    if "{{" in argv[0]:
+        raise BadTemplate("the program of an alert's command can't be a template")
+    import re
+
+    values = fields(alert)
+    for place in (match for element in argv[1:] for match in re.finditer(PLACE, element)):
+        if place[1].removeprefix("alert.") not in values or not place[1].startswith("alert."):
+            hint = f"there are: {' '.join(f'alert.{name}' for name in values)}"
+            raise BadTemplate(f"template '{place[0]}' names nothing of an alert", hint=hint)
+    filled = argument_list(argv, {"alert": values})
+    return [
+        f" {text}" if text.startswith("-") and not element.startswith("-") else text
+        for element, text in zip(argv, filled, strict=True)
+    ]
+
+
+def alert_json(alert: Alert) -> str:
+    """Return the public record as one line of ASCII."""
+    return json.dumps(alert.to_record(), separators=(",", ":"))
+
+
+def webhook_body(alert: Alert) -> bytes:
+    """Return what a webhook gets: the peer's body, keys sorted (reference/cueapi.md 4)."""
+    record = alert.to_record()
+    body = {
+        "alert_id": alert.id,
+        "alert_type": record["type"],
+        "severity": record["severity"],
+        "message": alert.message,
+        "execution_id": alert.execution_id,
+        "cue_id": alert.cue_id,
+        "created_at": record["created_at"],
+        "metadata": {"cue_name": alert.cue_name} if alert.cue_name else {},
+    }
+    return json.dumps(body, sort_keys=True).encode("ascii")

@@ -1,0 +1,58 @@
+"""Where alerts go: what a sink is, and which kinds there are.
+
+A sink that may take time or fail is a module of this package with `deliver(alert, sink, context)`,
+which returns when its receiver has the alert and raises `NotDelivered` otherwise. To add one: write
+the module, add its name to `SLOW`, and let `alerts/section.py` read its keys.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from cuectl.alerts.rules.alert import stderr_line
+from cuectl.values.records import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cuectl.alerts.rules.alert import Alert
+    from cuectl.definitions.rules.definitions import AlertSink
+
+# `cuectl deliver` serves these, never a pass.
+SLOW = ("command", "webhook")
+KINDS = ("journal", "stderr", *SLOW)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkContext:
+    """What a sink may use besides the alert and its own definition."""
+
+    home: str
+    environment: Mapping[str, str]  # for programs that it starts
+    now: int
+    masked: Callable[[str], str] = str  # hides the declared secrets
+
+
+class NotDelivered(Exception):
+    """A sink did not hand an alert over; a `lasting` failure needs a change by the user."""
+
+    def __init__(self, reason: str, *, lasting: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.lasting = lasting
+
+
+def deliver(alert: Alert, sink: AlertSink, context: SinkContext) -> None:
+    """Hand an alert to a sink of any of the `KINDS`. Raises NotDelivered: it was not taken."""
+    match sink.kind:
+        case "stderr":
+            sys.stderr.write(f"cuectl: {stderr_line(alert)}\n")
+            sys.stderr.flush()
+        case "command" | "webhook":
+            from importlib import import_module
+
+            import_module(f"{__name__}.{sink.kind}").deliver(alert, sink, context)
+        case _:
+            # The journal has every alert anyway, by `cuectl log`.
+            return

@@ -1,0 +1,1 @@
+"""Making the cues match a definition file."""

@@ -1,1 +1,0 @@
-"""`cuectl agents`: whoever can be given a prompt."""

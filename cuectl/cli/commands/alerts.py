@@ -1,0 +1,154 @@
+"""`cuectl alerts`: list them, acknowledge them, try a sink."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cuectl.cli.commands.reading import id_column, time_column, warn
+from cuectl.cli.frame.declare import Argument, Option, command, not_empty
+from cuectl.cli.frame.terminal import Column
+from cuectl.values.errors import UsageError
+from cuectl.values.safe_text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from cuectl.alerts.rules.alert import Alert
+    from cuectl.cli.frame.run import Call
+    from cuectl.store.reading import Reader
+
+# As in alerts/rules/alert.py, which a command that is only parsed does without; a test compares.
+TYPES = (
+    *("verification_failed", "consecutive_failures", "outcome_timeout", "missed", "interrupted"),
+    *("overlap", "no_handler", "queue_full", "budget", "fan_in_timeout", "chain_depth"),
+    *("source_failed", "notification"),
+    *("clock_reset", "view_quarantined", "journal_damaged", "delivery_failed"),
+)
+_PLAIN = "created_at severity type cue_name message delivered id".split()
+
+
+@command(
+    "alerts list",
+    Option("--all", "Also those that were acknowledged"),
+    Option(
+        "--cue NAME",
+        "Only those about this cue: name, id or start of an id",
+        not_empty,
+        complete="cue",
+    ),
+    Option("--type TYPE", "Only those of a type", choices=TYPES),
+    see="alerts ack, alerts test, status",
+    table=True,
+)
+def list_alerts(call: Call, *, all: bool, cue: str | None, type: str | None) -> None:
+    """List open alerts.
+
+    Lists the alerts that are open, the oldest first, and how far each has got with
+    its sinks. An alert is raised when a condition begins, and not again while it lasts.
+    """
+    from cuectl.alerts.alerts import alerts_in, chosen
+
+    reader = call.reader()
+    alerts, unreadable = alerts_in(reader)
+    warn(call, reader)
+    if unreadable:
+        call.out.warn(f"{unreadable} alerts can't be read", hint="see: cuectl fsck")
+    ids = _ids_of(reader, cue, alerts) if cue is not None else ()
+    found = chosen(alerts, seen=all, cue=cue, cue_ids=ids, kind=type)
+    columns = (
+        Column("cue_name", "CUE", show=_about, style=_colour),
+        Column("type", priority=3, from_width=100),
+        time_column(call, "created_at", "RAISED", priority=1),
+        Column("message", show=lambda r: one_line(r["message"], 200), flexible=True, least=10),
+        Column("delivered", show=_delivered, style=_delivery_colour, priority=4, from_width=100),
+        id_column(call, priority=2),
+    )
+    empty = "no alerts" if all else "no open alerts (--all shows acknowledged ones)"
+    records = [alert.to_record() for alert in found]
+    call.out.records(records, columns, empty=empty, plain=_PLAIN)
+
+
+def _ids_of(reader: Reader, cue: str, alerts: list[Alert]) -> tuple[str, ...]:
+    from cuectl.alerts.alerts import chosen
+    from cuectl.cli.commands.execution_list import cue_ids
+    from cuectl.cues.lookup import find_cue
+    from cuectl.installation.journal_log import ids_named
+
+    ids = cue_ids(reader, cue)
+    if chosen(alerts, seen=True, cue=cue, cue_ids=ids):
+        return ids
+    return ids_named(reader.history, cue) or (find_cue(reader, cue)[0].id,)
+
+
+def _about(record: Mapping[str, Any]) -> str:
+    sign = "✓" if record["acknowledged_at"] else "✗" if record["severity"] == "critical" else "!"
+    return f"{sign} {record['cue_name'] or '-'}"
+
+
+def _colour(record: Mapping[str, Any]) -> str:
+    if record["acknowledged_at"]:
+        return "dim"
+    return "red" if record["severity"] == "critical" else "yellow"
+
+
+def _delivered(record: Mapping[str, Any]) -> str:
+    words = []
+    for sink, one in record["delivered"].items():
+        waits = f" waits ({one['tries']} tries)"
+        words.append(sink + {"delivered": "", "failed": " failed"}.get(one["status"], waits))
+    return ", ".join(words)
+
+
+def _delivery_colour(record: Mapping[str, Any]) -> str:
+    states = {one["status"] for one in record["delivered"].values()}
+    return "red" if "failed" in states else "yellow" if "pending" in states else ""
+
+
+@command(
+    "alerts ack",
+    Argument("[ID...]", "Name of a cue, for all of its alerts; or the id of one"),
+    Option("--all", "Acknowledge all open alerts"),
+    see="alerts list",
+)
+def acknowledge(call: Call, *, id: tuple[str, ...], all: bool) -> None:
+    """Acknowledge alerts.
+
+    An acknowledged alert leaves 'alerts list' and 'status'. Its condition may last: the next alert
+    of the type is raised for the cue after the condition has ended and begun again, not because
+    this one was acknowledged. What is not delivered yet still is.
+    """
+    from cuectl.alerts.alerts import acknowledge_alerts
+
+    if all == bool(id):
+        hint = "name them, or all of them: cuectl alerts ack --all"
+        raise UsageError("give either the ids of alerts or '--all'", hint=hint)
+    done = acknowledge_alerts(call.runtime, id, everything=all)
+    if call.out.json:
+        call.out.records([alert.to_record() for alert in done], ())
+        return
+    for alert in done:
+        call.out.say(f"acknowledged {alert.id}")
+    if not done:
+        call.out.tell("nothing to acknowledge")
+
+
+@command(
+    "alerts test",
+    Argument("SINK", "Name of the sink, as under 'alerts:' in cue.yaml"),
+    see="alerts list, cue.yaml(5)",
+)
+def test_sink(call: Call, *, sink: str) -> None:
+    """Send a test alert to a sink.
+
+    Sends an alert of the type 'test' to one of the sinks of the definitions in force, or to
+    'stderr', at once and once. Fails, saying why, when the sink does not take it. Nothing is
+    written to the journal.
+    """
+    from cuectl.alerts.delivery import send_test_alert
+
+    alert = send_test_alert(call.runtime, sink)
+    if call.out.json:
+        call.out.record(alert.to_record())
+    else:
+        call.out.say(f"sink '{sink}' has taken the test alert {alert.id}")

@@ -1,1 +1,0 @@
-"""`cuectl alerts`: what somebody should know."""

@@ -1,1 +1,0 @@
-"""`cuectl config`: what is set, and by what."""

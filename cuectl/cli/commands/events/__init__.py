@@ -1,1 +1,0 @@
-"""`cuectl events`: what has happened, and starting from it again."""

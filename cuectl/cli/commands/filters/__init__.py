@@ -1,1 +1,0 @@
-"""`cuectl filters`: try filters before they are trusted."""

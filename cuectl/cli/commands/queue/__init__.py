@@ -1,1 +1,0 @@
-"""`cuectl queue`: what waits for agents."""

@@ -1,0 +1,215 @@
+"""`cuectl scheduler`: what calls run-due each minute."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from cuectl.cli.commands.input import confirm
+from cuectl.cli.frame.declare import Option, command
+from cuectl.values.errors import Conflict, CuectlError, ExitStatus
+from cuectl.values.times import to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cuectl.cli.frame.output import Line
+    from cuectl.cli.frame.run import Call
+    from cuectl.installation.open_work import SchedulerHealth
+    from cuectl.installation.schedulers import Scheduler
+    from cuectl.installation.schedulers.scheduler import Installed, Site, Step
+
+CHOICES = ("auto", "crontab", "systemd-timer", "launchd")
+"""Kept equal to the engine's registry by a test."""
+
+WHICH = Option(
+    "--scheduler NAME", "Which one: auto takes the first that can be used here", choices=CHOICES
+)
+DRY_RUN = Option("--dry-run", "Show what would be written and run; change nothing")
+YES = Option("--yes", "Do it without being asked")
+
+
+def _site(call: Call) -> Site:
+    from cuectl.installation.schedulers.scheduler import Site
+
+    return Site(home=call.runtime.home, environment=call.environment)
+
+
+def _carry_out(
+    call: Call, steps: list[Step], question: str, *, dry_run: bool, yes: bool
+) -> list[dict[str, Any]]:
+    from cuectl.installation.schedulers.scheduler import perform
+
+    if call.out.for_people and not (call.out.quiet and not dry_run):
+        for line in _shown(steps):
+            call.out.line(line)
+    if steps and not dry_run:
+        confirm(call, question, yes=yes)
+        perform(steps, call.environment)
+    return [step.to_record() for step in steps]
+
+
+def _shown(steps: list[Step]) -> Iterator[Line]:
+    from cuectl.installation.schedulers.scheduler import Write
+
+    for step in steps:
+        if isinstance(step, Write):
+            yield f"{'remove' if step.after is None else 'write'} {step.place}"
+            yield from _difference(step.before, step.after)
+        else:
+            yield f"run {shlex.join(step.words)}"
+
+
+def _difference(before: bytes | None, after: bytes | None) -> Iterator[Line]:
+    import difflib
+
+    old, new = (
+        (text or b"").decode("utf-8", "surrogateescape").splitlines() for text in (before, after)
+    )
+    for line in difflib.unified_diff(old, new, lineterm="", n=0):
+        if not line.startswith(("+++", "---", "@@")):
+            style = "green" if line[0] == "+" else "red"
+            yield [("    " + line[0] + " " + line[1:], style)]
+
+
+@command(
+    "scheduler install",
+    WHICH,
+    DRY_RUN,
+    YES,
+    exits={
+        6: "another scheduler does it already, or its text is not ours to change",
+        8: "there is no terminal to ask at, the answer was no, or no scheduler can be used here",
+    },
+    see="scheduler status, scheduler remove, run-due, status",
+)
+def install(call: Call, *, scheduler: str | None, dry_run: bool, yes: bool) -> None:
+    """Have cron, a systemd timer or launchd call run-due each minute.
+
+    Shows the exact text that is written and the commands that are run, asks, and does it. Paths are
+    absolute, and PATH and CUECTL_HOME are spelled out, because a scheduler knows nothing of your
+    shell: the PATH of this call is the one that handlers get.
+
+    Installing again brings what is there up to date, after cuectl has moved or PATH has changed.
+    Each state directory has an entry of its own.
+    """
+    site = _site(call)
+    chosen = _choose(site, scheduler)
+    steps = chosen.installation()
+    if not steps:
+        call.out.say(f"{chosen.name} calls 'cuectl run-due' each minute already")
+    if steps and not dry_run:
+        # A scheduler would fail each minute where the home can't be made.
+        _ = call.runtime.existing_store
+    question = f"have {chosen.name} call 'cuectl run-due' each minute?"
+    done = _carry_out(call, steps, question, dry_run=dry_run, yes=yes)
+    if steps and not dry_run:
+        if chosen.installed() is None:
+            raise CuectlError(f"{chosen.name} took what was written and does not have it")
+        call.out.say(f"{chosen.name} calls 'cuectl run-due' each minute now; see: cuectl status")
+    if not call.out.for_people:
+        changed = bool(steps) and not dry_run
+        record = {"scheduler": chosen.name, "home": site.home, "dry_run": dry_run}
+        call.out.record(record | {"changed": changed, "steps": done})
+
+
+def _choose(site: Site, name: str | None) -> Scheduler:
+    from cuectl.installation.schedulers import AUTO, choose, find_installed
+
+    there = find_installed(site)
+    if name in (None, AUTO) and there:
+        name = there[0].scheduler
+    chosen = choose(site, name or AUTO)
+    for one in there:
+        if one.scheduler != chosen.name:
+            message = f"{one.scheduler} calls 'cuectl run-due' for '{site.home}' already"
+            raise Conflict(message, hint="take it out first: cuectl scheduler remove")
+        if one.by_hand:
+            message = (
+                "a line that was written by hand calls 'cuectl run-due' in the crontab already"
+            )
+            raise Conflict(message, hint="take it out first: crontab -e")
+    return chosen
+
+
+@command(
+    "scheduler remove",
+    WHICH,
+    DRY_RUN,
+    YES,
+    exits={8: "there is no terminal to ask at, or the answer was no"},
+    see="scheduler install, pause",
+)
+def remove(call: Call, *, scheduler: str | None, dry_run: bool, yes: bool) -> None:
+    """Remove the cron line or timer.
+
+    Takes out what 'scheduler install' wrote for this state directory, and nothing else: not the
+    entries of other state directories, not a line that was written by hand, not a drop-in of a
+    unit. Without --scheduler, wherever it stands. Cues and all records stay.
+    """
+    from cuectl.installation.schedulers import AUTO, find_installed, schedulers
+
+    site = _site(call)
+    there = {one.scheduler: one for one in find_installed(site)}
+    chosen = (one for one in schedulers(site) if scheduler in (None, AUTO, one.name))
+    removals = {one.name: one.removal() for one in chosen if one.name in there}
+    names = [name for name, found in removals.items() if found]
+    steps = [step for found in removals.values() for step in found]
+    question = f"have {' and '.join(names)} call 'cuectl run-due' no more?"
+    done = _carry_out(call, steps, question, dry_run=dry_run, yes=yes)
+    if not steps:
+        call.out.say("nothing that 'scheduler install' wrote calls 'cuectl run-due' here")
+    elif not dry_run:
+        call.out.say("removed; your cues no longer run by themselves")
+    if any(one.by_hand for one in there.values()):
+        call.out.warn("a line that was written by hand is in the crontab", hint="see: crontab -l")
+    if not call.out.for_people:
+        changed = bool(steps) and not dry_run
+        record = {"schedulers": names, "home": site.home, "dry_run": dry_run}
+        call.out.record(record | {"changed": changed, "steps": done})
+
+
+@command(
+    "scheduler status",
+    WHICH,
+    exits={4: "none is installed, or one does not do its work"},
+    see="scheduler install, status",
+)
+def show_scheduler(call: Call, *, scheduler: str | None) -> int | None:
+    """Show what calls run-due, and when it did so last.
+
+    Shows every scheduler that calls 'cuectl run-due' for this state directory, with the command and
+    the PATH that it has, whether it does its work, and when a pass was last seen. A line that
+    was written into the crontab by hand is found too; one of another user, or in /etc, is not.
+    """
+    from cuectl.installation.open_work import scheduler_health
+    from cuectl.installation.schedulers import AUTO, find_installed
+
+    site = _site(call)
+    found = [one for one in find_installed(site) if scheduler in (None, AUTO, one.scheduler)]
+    health = scheduler_health(site.home)
+    last, now = health.last_pass_at, call.runtime.now()
+    installed = [{**one.to_record(), "faults": [text for text, _ in one.faults]} for one in found]
+    seen = {"last_pass_at": None if last is None else to_text(last), "late": health.is_late(now)}
+    record = {"home": site.home, "installed": installed, **seen}
+    call.out.record(record, _lines(call, found, health, now))
+    works = bool(found) and not any(one.faults for one in found)
+    return None if works else ExitStatus.NO
+
+
+def _lines(call: Call, found: list[Installed], health: SchedulerHealth, now: int) -> Iterator[Line]:
+    for one in found:
+        where = f"{one.scheduler}, {one.place}"
+        where = "a line in the crontab" if one.place == "crontab" else where
+        yield f"by         {where}{', written by hand' if one.by_hand else ''}"
+        yield f"command    {shlex.join(one.words)}"
+        yield f"PATH       {one.path}"
+        if not one.is_current:
+            yield [("note: ", "yellow"), "it is not what 'cuectl scheduler install' writes now"]
+        for message, hint in one.faults:
+            yield [("problem: ", "red"), message]
+            yield f"  {hint}"
+    if not found:
+        yield "by         nothing that is known; see: cuectl scheduler install"
+    last = health.last_pass_at
+    yield f"last pass  {'never' if last is None else call.out.when(last, now)}"

@@ -1,1 +1,0 @@
-"""The group `scheduler`: who calls `run-due` each minute."""

@@ -1,1 +1,0 @@
-"""`cuectl subscriptions`: what events start."""

@@ -1,1 +1,0 @@
-"""`cuectl templates`: try prompts before they are trusted."""

@@ -1,1 +1,0 @@
-"""The dashboard: one HTML file that needs nothing from outside."""

@@ -1,0 +1,1 @@
+"""Cues: making, changing, finding and chaining them, and when they fire."""

@@ -1,0 +1,1 @@
+"""Definition files: YAML with places, the fields of one mapping, what is in force."""

@@ -1,1 +1,0 @@
-"""Effects: the clock, processes, passes, alerts."""

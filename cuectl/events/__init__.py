@@ -1,0 +1,1 @@
+"""Events: filters, subscriptions, fan-out, fan-in, and the sources they come from."""

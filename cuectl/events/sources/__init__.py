@@ -1,0 +1,1 @@
+"""Event sources: one module for each."""

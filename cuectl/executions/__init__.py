@@ -1,0 +1,1 @@
+"""One firing of a cue: claim, start, supervision, evidence, verdict, settling."""

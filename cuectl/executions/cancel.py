@@ -1,0 +1,102 @@
+"""Ending an execution before its time (contracts.md, identity 12).
+
+The request is committed first; then whatever asked for it ends the tree, and the pass that
+supervises it records `cancelled`. What waits or is queued is settled at once.
+"""
+
+from __future__ import annotations
+
+import select
+
+from cuectl.executions import claim
+from cuectl.executions.effects import commit_with_effects
+from cuectl.executions.lookup import get_execution
+from cuectl.executions.rules.record import (
+    Execution,
+    ExecutionStatus,
+    Phase,
+    execution_from_record,
+    process_key,
+)
+from cuectl.executions.settle import finish, read_open
+from cuectl.executions.supervise import GRACE_S, KILL_S
+from cuectl.executions.waiting_deadlines import markers_gone
+from cuectl.process import process_tree
+from cuectl.process.process_tree import TreeEnd
+from cuectl.store import pass_files, paths
+from cuectl.values.errors import Conflict
+from cuectl.values.records import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuectl.executions.effects import Effects, PassContext
+    from cuectl.process.runtime import Runtime
+    from cuectl.store.store import Store, Transaction
+
+
+_LOOK_EVERY_S = 0.05
+
+
+def request_cancel(tx: Transaction, execution_id: str, reason: str) -> bool:
+    """Stage the request to end an open execution; tell whether there is one to end."""
+    execution = read_open(tx, execution_id)
+    if execution is None or execution.cancel:
+        return False
+    tx.stage(claim.open_event("cancel_requested", replace(execution, cancel=reason)))
+    return True
+
+
+def cancel(tx: Transaction, execution_id: str, reason: str, effects: Effects) -> bool:
+    """Stage the end of an execution; tell whether processes of it are to be ended."""
+    waiting = tx.decoded(paths.waiting_execution(execution_id), execution_from_record)
+    if waiting is not None:
+        if waiting.is_settled:
+            raise Conflict(f"'{waiting.id}' has already finished, and waits for 'cuectl verify'")
+        gone = markers_gone(waiting) | {paths.waiting_execution(waiting.id): None}
+        finish(tx, _cancelled(waiting, reason, effects.now), effects, gone)
+        return False
+    execution = read_open(tx, execution_id)
+    if execution is None:
+        raise Conflict(f"'{execution_id}' has already finished")
+    if execution.status is ExecutionStatus.QUEUED:
+        gone = {paths.open_execution(execution.id): None}
+        finish(tx, _cancelled(execution, reason, effects.now), effects, gone)
+        return False
+    request_cancel(tx, execution_id, reason)
+    return True
+
+
+def _cancelled(execution: Execution, reason: str, now: int) -> Execution:
+    return replace(
+        execution, status=ExecutionStatus.CANCELLED, reason=reason, cancel=reason, ended_at=now
+    )
+
+
+def pid_of(store: Store, execution: Execution) -> int | None:
+    """Return the pid of an execution's current process, None when it is not running."""
+    log = pass_files.read_spawn_log(store.home, execution.pass_id or "") or {}
+    phase = Phase(execution.phase) if execution.phase else Phase.MAIN
+    spawned = log.get(process_key(execution.id, execution.attempt, phase))
+    if spawned is None or spawned.pid is None or spawned.status is not None:
+        return None
+    return spawned.pid if process_tree.is_alive(spawned.pid, spawned.started_ns) else None
+
+
+def cancel_one(runtime: Runtime, ref: str, reason: str) -> str:
+    """End an execution, here and now; return a line about it."""
+    execution_id = get_execution(runtime, ref).id
+
+    def stage(tx: Transaction, _context: PassContext, effects: Effects) -> Execution | None:
+        runs = cancel(tx, execution_id, reason, effects)
+        return read_open(tx, execution_id) if runs else None
+
+    execution = commit_with_effects(runtime, stage)
+    if execution is None:
+        return f"cancelled '{execution_id}'"
+    pid = pid_of(runtime.store, execution)
+    end = TreeEnd(execution.id, execution.attempt, pid, grace_s=GRACE_S, kill_s=KILL_S)
+    while not end.is_over():
+        select.select([], [], [], _LOOK_EVERY_S)
+    if end.left:
+        return f"asked '{execution.id}' to end; still there: {sorted(end.left)}"
+    return f"ended '{execution.id}'"

@@ -1,0 +1,1 @@
+"""Where an execution runs: one module for each executor."""

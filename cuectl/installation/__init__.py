@@ -1,0 +1,1 @@
+"""Setting cuectl up and looking after it: schedulers, checks, status, metrics."""

@@ -1,1 +1,0 @@
-"""Pure rules: no files, clock, randomness, environment or printing."""

@@ -1,0 +1,1 @@
+"""This process and its children: the clock, the environment, process trees."""

@@ -1,0 +1,1 @@
+"""When: cron expressions, calendar days, zones, moments, triggers. Pure."""

@@ -1,0 +1,1 @@
+"""The journal: lines, segments, the commit point, checkpoints."""

@@ -1,0 +1,1 @@
+"""Checking, rebuilding, packing and archiving a state directory."""

@@ -1,0 +1,1 @@
+"""Values that every wing may use, and that use nothing: errors, ids, instants, limits."""

@@ -1,0 +1,1 @@
+"""The pure rules of workflows: records, values, signatures, and what a history answers."""
