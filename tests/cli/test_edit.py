@@ -48,6 +48,8 @@ def edit(cuectl: Cuectl, *answers: str) -> tuple[str, int]:
         cwd=str(cuectl.work),
         timeout=30,
         encoding="utf-8",
+        # Paths of tests are long, and a narrow terminal breaks the lines that name them.
+        dimensions=(24, 1000),
     )
     shown = ""
     for answer in answers:

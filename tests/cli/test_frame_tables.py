@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuectl.cli.frame.declare import TABLE_OPTIONS
-from cuectl.cli.frame.terminal import Column, aligned, cut, display_width, fit, formatted, plain_row
+from cuectl.cli.frame.terminal import Column, aligned, fit, formatted, plain_row
+from cuectl.values.line_breaks import cut, display_width
 
 
 @pytest.mark.parametrize(

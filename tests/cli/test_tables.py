@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import struct
 import subprocess
 import termios
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -37,21 +39,31 @@ queues: {chores: {agent: bot}}
 """
 
 
-def on_terminal(cuectl: Cuectl, columns: int, *words: str) -> list[str]:
-    """Return the lines that a terminal of that width shows of standard output."""
+def on_terminal(cuectl: Cuectl, columns: int, *words: str, errors: bool = False) -> list[str]:
+    """Return the lines that a terminal of that width shows of standard output, or of both."""
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = cuectl.start(*words, stdout=theirs, stderr=subprocess.DEVNULL)
+    beside = theirs if errors else subprocess.DEVNULL
+    process = cuectl.start(*words, stdout=theirs, stderr=beside)
+    with ThreadPoolExecutor(1) as pool:
+        # A terminal whose other end closes may drop what it still holds: it stays open until then.
+        found = pool.submit(_read_up_to_the_end, ours)
+        process.wait(timeout=60)
+        os.write(theirs, _END)
+        text = found.result(timeout=60)
     os.close(theirs)
-    found = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            found += chunk
-    except OSError:
-        pass  # Linux says so when the other end is closed.
     os.close(ours)
-    process.wait(timeout=60)
-    return found.decode().replace("\r\n", "\n").splitlines()
+    return text.decode().replace("\r\n", "\n").splitlines()
+
+
+_END = b"\0the end\0"
+
+
+def _read_up_to_the_end(terminal: int) -> bytes:
+    found = b""
+    while not found.endswith(_END):
+        found += os.read(terminal, 65536)
+    return found.removesuffix(_END)
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +78,14 @@ def full(scene: Scene, tmp_path_factory: pytest.TempPathFactory, programs: Path)
     return cuectl
 
 
-def with_columns(cuectl: Cuectl, columns: int) -> Cuectl:
+def with_variables(cuectl: Cuectl, **variables: str) -> Cuectl:
     found = copy(cuectl)
-    found.environment = {**cuectl.environment, "COLUMNS": str(columns)}
+    found.environment = {**cuectl.environment, **variables}
     return found
+
+
+def with_columns(cuectl: Cuectl, columns: int) -> Cuectl:
+    return with_variables(cuectl, COLUMNS=str(columns))
 
 
 @pytest.mark.parametrize("words", TABLES)
@@ -95,6 +111,25 @@ def test_no_line_about_a_cue_in_status_is_wider_than_the_terminal(full: Cuectl) 
         assert max(map(len, about)) <= columns, about
 
 
+# What is no table: errors and hints, help, one cue, one execution, a chain, a journal.
+TEXTS = (
+    *("status", "doctor", "get broken", "executions get broken", "executions get old"),
+    *("executions get no-such-execution-of-that-very-long-name", "chain show broken", "fire"),
+    *("log", "help", "help cue.yaml", "delete --help", "alerts", "workflow show --help", "version"),
+)
+
+
+@pytest.mark.parametrize("words", TEXTS)
+def test_no_line_of_a_text_is_wider_than_the_terminal(full: Cuectl, words: str) -> None:
+    full = with_variables(full, PAGER="cat")
+    # How lines break at any width: tests/values/test_line_breaks.py.
+    for columns in (40, 80):
+        lines = on_terminal(full, columns, *words.split(), errors=True)
+
+        assert lines
+        assert [line for line in lines if len(line) > columns and "://" not in line] == []
+
+
 def test_the_tasks_of_a_queue_fit_too(cuectl: Cuectl) -> None:
     cuectl.files({"cue.yaml": QUEUE}).run("apply", "cue.yaml")
     cuectl.run("queue", "add", "chores", "x" * 300)
@@ -117,6 +152,20 @@ def test_the_fires_of_one_cue_fit(cuectl: Cuectl) -> None:
         "Sat 2026-11-21 01:05 UTC  2026-11-21T01:05:00Z   in 5m",
         "Sat 2026-11-21 01:10 UTC  2026-11-21T01:10:00Z  in 10m",
     ]
+
+
+def test_runs_are_links_to_their_output_where_a_terminal_opens_links(full: Cuectl) -> None:
+    words = ("executions", "list", "--cue", "broken")
+    bare = on_terminal(full, 80, *words)
+    opens = with_variables(full, VTE_VERSION="7200")
+    lines = on_terminal(opens, 80, *words)
+
+    path = full.json(*words)[0]["output_path"]
+    assert f"\x1b]8;;file://{os.uname().nodename}{path}\x1b\\" in lines[1]
+    assert [re.sub(r"\x1b]8;;[^\x1b]*\x1b\\", "", line) for line in lines] == bare
+    for never in ({"TMUX": "1"}, {"CUECTL_HYPERLINKS": "never"}):
+        assert on_terminal(with_variables(opens, **never), 80, *words) == bare
+    assert opens.run(*words).stdout.splitlines() == bare
 
 
 def test_columns_wins_over_the_terminal(full: Cuectl) -> None:

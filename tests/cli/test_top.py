@@ -64,3 +64,48 @@ def test_many_failures_leave_room_for_the_rest(cuectl: Cuectl) -> None:
     assert words == ["cuectl", *["NEXT"] * 5, *["FAILING"] * 6, *["ENDED"] * 5]
     assert lines[1].endswith("  due")
     assert lines[11] == "FAILING  and 2 more: cuectl status"
+
+
+def test_keys_choose_a_line_show_its_output_and_act_after_a_yes(cuectl: Cuectl) -> None:
+    cuectl.run("create", "--name", "bad", "--shell", "echo error: token expired; exit 1")
+    cuectl.run("create", "--name", "good", "--shell", "echo all is well")
+    cuectl.run("fire", "bad", "--wait")
+    cuectl.run("fire", "good", "--wait")
+    screen = pexpect.spawn(
+        str(cuectl.programs / "cuectl"), ["top"], cwd=str(cuectl.work), timeout=60,
+        env={**cuectl.environment, "TERM": "xterm"}, encoding="utf-8", dimensions=(24, 100),
+    )  # fmt: skip
+
+    def chosen(line: str) -> None:
+        screen.expect_exact(f"\x1b[7m{line}")
+        screen.expect_exact("q quit")
+
+    screen.expect_exact("\x1b[?1049h")
+    chosen("FAILING  ✗ bad")
+    screen.send("j")
+    chosen("ENDED    ✓ good")
+    screen.send("\x1b[B")
+    chosen("ENDED    ✗ bad")
+    screen.send("\r")
+    screen.expect_exact("error: token expired")
+    screen.expect_exact("enter back")
+    screen.send("\x1b")
+    chosen("ENDED    ✗ bad")
+    screen.send("k")
+    chosen("ENDED    ✓ good")
+    screen.send("f")
+    screen.expect_exact("fire good? y/n")
+    screen.send("n")
+    screen.expect_exact("nothing was changed")
+    screen.send("f")
+    screen.expect_exact("fire good? y/n")
+    screen.send("y")
+    screen.expect_exact("good  queued; starts on the next pass")
+    screen.send("q")
+    screen.expect_exact("\x1b[?1049l")
+    screen.expect_exact("ENDED    ✗ bad")
+    screen.expect(pexpect.EOF)
+    screen.close()
+    assert screen.exitstatus == 0
+    fired = cuectl.json("executions", "list", "--status", "pending")
+    assert [one["cue_name"] for one in fired] == ["good"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cuectl.cli.commands.reading import warn
@@ -33,23 +34,24 @@ def show_manual(call: Call, *, topic: tuple[str, ...]) -> None:
     --json.
     """
     if not topic and not call.out.json:
-        from cuectl.cli.frame.help import of_program
+        from cuectl.cli.frame.help import of_program, on_terminal
 
-        call.out.document(of_program())
+        call.out.document(on_terminal(of_program))
         return
     from cuectl.cli.manual.markup import as_text
     from cuectl.cli.manual.pages import find_page
 
     page = find_page(" ".join(topic) or "cuectl")
-    text = as_text(page)
     if call.out.json:
         from cuectl.cli.frame.help import schema
 
         about = schema(page.name.removeprefix("cuectl-"))
-        record = {"name": page.name, "section": page.section, "text": text, "schema": about}
-        call.out.record(record)
+        record = {"name": page.name, "section": page.section, "text": as_text(page)}
+        call.out.record(record | {"schema": about})
     else:
-        call.out.document(text)
+        from cuectl.cli.frame.help import on_terminal
+
+        call.out.document(on_terminal(partial(as_text, page)))
 
 
 @command("version", see="cuectl-state(7)")

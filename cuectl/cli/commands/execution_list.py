@@ -221,7 +221,7 @@ def run_columns(call: Call, runs: Sequence[Record], *, numbered: bool) -> tuple[
         return record["external_id"] or record["result_url"] or record["result_ref"] or ""
 
     return (
-        Column("cue_name", "RUN", show=run),
+        Column("cue_name", "RUN", show=run, link=lambda r: r["output_path"]),
         Column(
             "verdict",
             "RESULT",

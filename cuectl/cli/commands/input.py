@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from cuectl.cli.frame.declare import Argument, Option, whole_number
+from cuectl.cli.frame.terminal import fitted
 from cuectl.values.errors import Refused, UsageError
 from cuectl.values.safe_text import visible
 
@@ -45,7 +46,8 @@ def confirm(call: Call, question: str, *, yes: bool) -> None:
         return
     if call.settings.no_input or call.out.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Refused(f"needs a yes: {question}", hint="give --yes to go ahead")
-    sys.stderr.write(f"{visible(question, newlines=False)} [y/N] ")
+    asked = f"{visible(question, newlines=False)} [y/N] "
+    sys.stderr.write(fitted(asked, call.environment, sys.stderr))
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise Refused("nothing was changed")

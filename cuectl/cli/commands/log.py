@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from cuectl.cli.commands.reading import reader_of, verdict_style, warn
 from cuectl.cli.frame.declare import Option, command, not_empty, whole_number
-from cuectl.cli.frame.terminal import MONTHS, clock_time, cut, local_parts
+from cuectl.cli.frame.terminal import MONTHS, clock_time, local_parts
 from cuectl.executions.rules.verdict import BAD, VerdictWord, why, word_of
 from cuectl.installation.journal_log import name_in, public_line, record_in
 from cuectl.store import paths
 from cuectl.store.views import BadView
 from cuectl.values.errors import ExitStatus, NotFound
+from cuectl.values.line_breaks import cut
 from cuectl.values.safe_text import one_line
 from cuectl.values.times import DAY, civil, duration_text, from_text, span_in_words
 
@@ -148,9 +149,9 @@ class LogPrinter:
     def print_all(self, lines: Iterable[Record]) -> None:
         """Print all lines, on a terminal in a pager."""
         if self.out.for_people and self.out.is_terminal:
-            texts = [self.out.text_of(self._line(line)) + "\n" for line in lines]
+            texts = [row for line in lines for row in self.out.rows_of(self._line(line))]
             if texts:
-                self.out.document("".join(texts))
+                self.out.document("\n".join([*texts, ""]))
         else:
             for line in lines:
                 self.print(line)

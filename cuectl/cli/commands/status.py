@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from cuectl.cli.commands.reading import reader_of, verdict_style, warn
 from cuectl.cli.frame.declare import Argument, Option, command, duration, not_empty, whole_number
 from cuectl.cli.frame.registry import VERSION
-from cuectl.cli.frame.terminal import cut, display_width
 from cuectl.values.errors import CuectlError, ExitStatus, Level, worst
+from cuectl.values.line_breaks import cut, display_width
 from cuectl.values.times import DAY, MINUTE, distance_in_words, span_in_words
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cuectl.cli.commands.input import CONFIG, MODULE, RUN_ID, confirm, warn_of_definitions
 from cuectl.cli.frame.declare import Argument, Option, command, duration
-from cuectl.cli.frame.terminal import Column
+from cuectl.cli.frame.terminal import Column, fitted
 from cuectl.values.errors import Conflict, ExitStatus, NotFound, UsageError
 from cuectl.values.safe_text import visible
 from cuectl.values.times import to_text
@@ -299,7 +299,8 @@ def _say_failed(call: Call, run: WorkflowRun) -> None:
         again = f"cuectl workflow resume {run.id} --rerun last"
         lines.append(f"hint: look what it has done; to have it done again: {again}")
     lines += [f"  {line}" for wait in run.waits for line in wait.get("told", ())[1:]]
-    sys.stderr.write("\n".join(visible(line) for line in lines) + "\n")
+    text = "\n".join([*map(visible, lines), ""])
+    sys.stderr.write(fitted(text, call.environment, sys.stderr))
 
 
 def _say_parked(call: Call, run: WorkflowRun) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -75,7 +76,7 @@ class DeclaredCommand(click.Command):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help from the declaration."""
-        formatter.write(help_text.of_command(self.declared))
+        formatter.write(help_text.on_terminal(partial(help_text.of_command, self.declared)))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete options, and the second word of commands that begin with this one."""
@@ -240,7 +241,7 @@ class Root(_Words):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help from the registry alone."""
-        formatter.write(help_text.of_program())
+        formatter.write(help_text.on_terminal(help_text.of_program))
 
 
 class Group(_Words):
@@ -263,7 +264,7 @@ class Group(_Words):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help from the registry alone."""
-        formatter.write(help_text.of_group(self.word))
+        formatter.write(help_text.on_terminal(partial(help_text.of_group, self.word)))
 
 
 Found = Iterable[tuple[str, str]]

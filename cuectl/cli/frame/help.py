@@ -6,6 +6,8 @@ The schema of a stream of JSON lines says `"x-lines": true`; it is about one lin
 from __future__ import annotations
 
 import json
+import os
+import sys
 import textwrap
 from functools import cache
 from importlib.resources import files
@@ -13,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from cuectl.cli.frame import registry
 from cuectl.cli.frame.declare import GLOBAL_OPTIONS, Command, Option
+from cuectl.cli.frame.terminal import fitted, terminal_width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from cuectl.values.records import Record
 
@@ -25,7 +28,7 @@ _MOST_CHOICES = 20
 EVERYWHERE = (("--version", "Print the version"), ("-h, --help", "Print this help"))
 
 
-def of_program() -> str:
+def of_program(width: int = WIDTH) -> str:
     """Return the help of `cuectl` itself."""
     lines = ["Usage: cuectl [OPTIONS] COMMAND ...", ""]
     lines += ["Run scheduled, event-driven and chained work, and prove that it was done.", ""]
@@ -33,41 +36,53 @@ def of_program() -> str:
     for section in registry.SECTIONS:
         rows = [(name, text) for name, (where, text) in words.items() if where == section]
         if rows:
-            lines += [f"{section}:", *_rows(rows, 16), ""]
+            lines += [f"{section}:", *_rows(rows, width, 16), ""]
     lines += ["Options, before or after the command:"]
-    lines += [*_rows([*((o.spelling, o.help) for o in GLOBAL_OPTIONS), *EVERYWHERE]), ""]
+    lines += [*_rows([*((o.spelling, o.help) for o in GLOBAL_OPTIONS), *EVERYWHERE], width), ""]
     lines += ["More: cuectl COMMAND --help; cuectl help COMMAND; cuectl help exit-codes"]
     return "\n".join(lines) + "\n"
 
 
-def of_group(group: str) -> str:
+def of_group(group: str, width: int = WIDTH) -> str:
     """Return the help of a word that stands before other commands."""
     lines = [f"Usage: cuectl {group} COMMAND ...", "", f"{registry.GROUPS[group][1]}.", ""]
-    lines += ["Commands:", *_rows(sorted(registry.members(group).items()), 14), ""]
-    lines += [_globals_line()]
+    lines += ["Commands:", *_rows(sorted(registry.members(group).items()), width, 14), ""]
+    lines += [_globals_line(width)]
     return "\n".join(lines) + "\n"
 
 
-def of_command(command: Command) -> str:
+def of_command(command: Command, width: int = WIDTH) -> str:
     """Return the help of a command."""
     lines = [f"Usage: {usage(command)}", "", f"{command.summary}."]
     for paragraph in command.description.split("\n\n"):
         if paragraph.strip():
-            lines += ["", *textwrap.wrap(" ".join(paragraph.split()), WIDTH)]
+            lines += ["", *textwrap.wrap(" ".join(paragraph.split()), width)]
     rows = [(argument.name, argument.help) for argument in command.arguments]
     rows += [("-- ARGV...", command.argv)] if command.argv else []
     if rows:
-        lines += ["", "Arguments:", *_rows(rows)]
+        lines += ["", "Arguments:", *_rows(rows, width)]
     if command.listed:
         rows = [(option.spelling, described(option)) for option in command.listed]
-        lines += ["", "Options:", *_rows(rows)]
+        lines += ["", "Options:", *_rows(rows, width)]
     if subcommands := registry.members(command.name):
         rows = [(f"{command.name} {word}", text) for word, text in subcommands.items()]
-        lines += ["", "Commands:", *_rows(rows)]
+        lines += ["", "Commands:", *_rows(rows, width)]
     if command.exits:
-        lines += ["", "Exit status:", *_rows([(str(s), text) for s, text in command.exits], 6)]
-    lines += ["", _globals_line(), f"More: cuectl help {command.name}"]
+        lines += [
+            "",
+            "Exit status:",
+            *_rows([(str(s), text) for s, text in command.exits], width, 6),
+        ]
+    lines += ["", _globals_line(width), f"More: cuectl help {command.name}"]
     return "\n".join(lines) + "\n"
+
+
+def on_terminal(text: Callable[[int], str]) -> str:
+    """Return what is made for a width as standard output shows it: nothing wider than that."""
+    if not sys.stdout.isatty():
+        return text(WIDTH)
+    made = text(min(WIDTH, terminal_width(os.environ, sys.stdout)))
+    return fitted(made, os.environ, sys.stdout)
 
 
 def usage(command: Command) -> str:
@@ -92,20 +107,22 @@ def described(option: Option) -> str:
     return f"{option.help} [{'; '.join(notes)}]" if notes else option.help
 
 
-def _globals_line() -> str:
+def _globals_line(width: int) -> str:
     names = ", ".join(option.names[-1] for option in GLOBAL_OPTIONS)
     text = f"Options of every command (cuectl --help): {names}, --version, --help"
-    return "\n".join(textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False))
+    return "\n".join(textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False))
 
 
-def _rows(rows: Iterable[tuple[str, str]], width: int = 24) -> list[str]:
+def _rows(rows: Iterable[tuple[str, str]], width: int, column: int = 24) -> list[str]:
     lines = []
+    # Half of a narrow terminal is left to the texts.
+    column = min(column, width // 2 - 2)
     for name, text in rows:
-        indent = " " * (width + 2)
-        wrapped = textwrap.wrap(text, WIDTH - width - 2, break_on_hyphens=False) or [""]
+        indent = " " * (column + 2)
+        wrapped = textwrap.wrap(text, width - column - 2, break_on_hyphens=False) or [""]
         # A name that fills its column gets a line of its own.
-        first = wrapped.pop(0) if len(name) < width - 1 else ""
-        lines.append(f"  {name:<{width}}{first}".rstrip())
+        first = wrapped.pop(0) if len(name) < column - 1 else ""
+        lines.append(f"  {name:<{column}}{first}".rstrip())
         lines += [indent + line for line in wrapped]
     return lines
 

@@ -11,21 +11,23 @@ from cuectl.cli.frame import terminal
 from cuectl.cli.frame.terminal import (
     Column,
     aligned,
-    cut,
+    fitted,
     formatted,
     in_ascii,
     painted,
     plain_row,
+    shows_links,
     shows_signs,
     terminal_width,
     wants_colour,
 )
+from cuectl.values.line_breaks import breaks, cut
 from cuectl.values.safe_text import visible
 from cuectl.values.times import distance_in_words, to_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any, TextIO
 
     from cuectl.cli.frame.declare import GlobalSettings
@@ -102,7 +104,8 @@ class Output:
             self._write(self._sign(formatted(records, columns, self.settings.format)))
         else:
             paint = painted if self.coloured else None
-            for line in aligned(records, columns, width=self.width, paint=paint):
+            links = shows_links(self.environment, self.stdout)
+            for line in aligned(records, columns, width=self.width, paint=paint, links=links):
                 self._write(self._sign(line))
 
     def summary(self, text: str) -> None:
@@ -165,8 +168,9 @@ class Output:
             raise BrokenPipeError
 
     def line(self, line: Line) -> None:
-        """Print one line for people, whatever the form."""
-        self._write(self.text_of(line))
+        """Print one line for people, whatever the form; a terminal gets it broken to its width."""
+        for text in self.rows_of(line):
+            self._write(text)
 
     def say(self, text: Line) -> None:
         """Print a line that only people need: not with `--json`, `--plain` or `--quiet`."""
@@ -217,14 +221,19 @@ class Output:
             return self.time(ms, now)
         return to_text(ms) if self.settings.time == "iso" else distance_in_words(ms - now)
 
-    def text_of(self, line: Line) -> str:
-        """Return a line with its colours; controls in it are shown, not sent."""
-        text = ""
-        for part in [line] if isinstance(line, str) else line:
-            words, style = (part, "") if isinstance(part, str) else part
-            shown = self._sign(visible(words, newlines=False))
-            text += painted(shown, style) if style and self.coloured else shown
-        return text
+    def rows_of(self, line: Line) -> Iterator[str]:
+        """Yield a line with its colours, broken to the terminal; controls are shown, not sent."""
+        parts = [part if isinstance(part, tuple) else (part, "") for part in _parts(line)]
+        shown = [(self._sign(visible(words, newlines=False)), style) for words, style in parts]
+        text = "".join(words for words, _ in shown)
+        whole = [("", 0, len(text))]
+        for indent, start, end in whole if self.width is None else breaks(text, self.width):
+            pieces, at = [indent], 0
+            for words, style in shown:
+                piece = words[max(0, start - at) : max(0, end - at)]
+                at += len(words)
+                pieces.append(painted(piece, style) if piece and style and self.coloured else piece)
+            yield "".join(pieces)
 
     def _write(self, line: str) -> None:
         try:
@@ -234,8 +243,13 @@ class Output:
             raise
 
     def _beside(self, line: str) -> None:
-        self.stderr.write(f"{line}\n")
+        text = line if self.json else fitted(line, self.environment, self.stderr)
+        self.stderr.write(f"{text}\n")
         self.stderr.flush()
+
+
+def _parts(line: Line) -> Sequence[Part]:
+    return [line] if isinstance(line, str) else line
 
 
 def _json(value: Any, *, pretty: bool = False) -> str:

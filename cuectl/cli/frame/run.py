@@ -134,7 +134,7 @@ def report(error: BaseException, arguments: list[str]) -> int:
         record = {"type": "error", "code": code, "exit_status": status}
         _print(json.dumps(record | {"message": known.message, "hint": known.hint}))
     else:
-        _print(_text(known))
+        _print(_fitted(_text(known)))
     return status
 
 
@@ -192,6 +192,12 @@ def _text(error: CuectlError) -> str:
         lines = [f"cuectl: error: {error.message}"]
     lines += [f"hint: {error.hint}"] if error.hint else []
     return "\n".join(visible(line, newlines=False, tabs=False) for line in lines)
+
+
+def _fitted(text: str) -> str:
+    from cuectl.cli.frame.terminal import fitted
+
+    return fitted(text, os.environ, sys.stderr) if sys.stderr else text
 
 
 def _print(text: str) -> None:

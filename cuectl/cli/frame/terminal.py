@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from cuectl.values.line_breaks import cut, display_width, wrapped
 from cuectl.values.records import dataclass
 from cuectl.values.safe_text import visible
 from cuectl.values.times import DAY, MINUTE, civil, distance_in_words
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 # What stands for our signs where they can't be shown.
 _ASCII = str.maketrans("✓✗▸◌‖·\u00d7…│├└─", "+x>.=~x~||`-")
 _WITHOUT_SIGNS = ("dumb", "linux")
+_VTE_WITH_LINKS = 5000
+_WITH_LINKS = ("WezTerm", "iTerm.app", "ghostty", "vscode")
+_NAMED_BY = ("KITTY_WINDOW_ID", "WT_SESSION", "KONSOLE_VERSION")
 _CODES = {"green": "32", "yellow": "33", "red": "31", "bold": "1", "dim": "2", "cyan": "36"}
 
 
@@ -47,6 +51,14 @@ def terminal_width(environment: Mapping[str, str], stream: TextIO) -> int:
         return 80
 
 
+def fitted(text: str, environment: Mapping[str, str], stream: TextIO) -> str:
+    """Return the text with its lines broken for the terminal that the stream is, else as it is."""
+    if not stream.isatty():
+        return text
+    width = terminal_width(environment, stream)
+    return "\n".join(line for row in text.split("\n") for line in wrapped(row, width))
+
+
 def shows_signs(environment: Mapping[str, str], stream: TextIO) -> bool:
     """Tell whether more than ASCII can be shown: by CUECTL_ASCII, the encoding, the terminal."""
     if environment.get("CUECTL_ASCII", "0") not in ("", "0"):
@@ -55,6 +67,29 @@ def shows_signs(environment: Mapping[str, str], stream: TextIO) -> bool:
     return encoding == "utf8" and not (
         environment.get("TERM") in _WITHOUT_SIGNS and stream.isatty()
     )
+
+
+def shows_links(environment: Mapping[str, str], stream: TextIO) -> bool:
+    """Tell whether the terminal is known to open links: by CUECTL_HYPERLINKS, else by its name."""
+    choice = environment.get("CUECTL_HYPERLINKS", "auto")
+    if choice != "auto" or not stream.isatty():
+        return choice == "always"
+    # Multiplexers say what the terminal around them is called, and pass links on or not.
+    if environment.get("TMUX") or environment.get("STY"):
+        return False
+    vte = environment.get("VTE_VERSION", "")
+    return (
+        (vte.isascii() and vte.isdigit() and int(vte) >= _VTE_WITH_LINKS)
+        or environment.get("TERM_PROGRAM") in _WITH_LINKS
+        or any(environment.get(name) for name in _NAMED_BY)
+    )
+
+
+def linked(text: str, path: str) -> str:
+    """Return the text as a link to a file of this machine (OSC 8)."""
+    from urllib.parse import quote
+
+    return f"\x1b]8;;file://{os.uname().nodename}{quote(path)}\x1b\\{text}\x1b]8;;\x1b\\"
 
 
 def in_ascii(text: str) -> str:
@@ -149,6 +184,7 @@ class Column:
         priority: a narrow terminal loses the highest first, among equals the last.
         least: how narrow it may become; 0 keeps ids and numbers whole, other text readable.
         flexible: is cut before all others, and stays; the widest when no column says so.
+        link: the file that the cell leads to, where the terminal opens links.
         from_width: a narrower terminal that lacks room for all columns does not have it.
     """
 
@@ -161,6 +197,7 @@ class Column:
     least: int = 0
     flexible: bool = False
     from_width: int = 0
+    link: Callable[[Record], str | None] | None = None
 
     @property
     def heading(self) -> str:
@@ -221,6 +258,7 @@ def aligned(
     width: int | None = None,
     paint: Callable[[str, str], str] | None = None,
     heading: bool = True,
+    links: bool = False,
 ) -> list[str]:
     """Return the lines of a table; without a width (of the terminal) nothing is cut."""
     cells = [[column.heading for column in columns]] if heading else []
@@ -229,10 +267,12 @@ def aligned(
     fitted = dict(enumerate(widths)) if width is None else fit(columns, widths, width)
     cells = [[cut(row[at], most) for at, most in fitted.items()] for row in cells]
     shown = [columns[at] for at in fitted]
-    for record, row in zip(records, cells[heading:], strict=True) if paint else ():
+    for record, row in zip(records, cells[heading:], strict=True) if paint or links else ():
         for at, column in enumerate(shown):
             if paint and (style := column.style(record) if column.style else ""):
                 row[at] = paint(row[at], style)
+            if links and (path := column.link(record) if column.link else None):
+                row[at] = linked(row[at], path)
     text = _tabulate(cells, shown, "plain", heading=heading)
     return [line.rstrip() for line in text.split("\n")]
 
@@ -261,28 +301,6 @@ def _tabulate(
         disable_numparse=True,
         colalign=["right" if column.right else "left" for column in columns],
         preserve_whitespace=True,
-    )
-
-
-def cut(text: str, width: int) -> str:
-    """Return the text in at most `width` columns; what is cut off is replaced by `…`."""
-    if display_width(text) <= width:
-        return text
-    room, end = width - 1, 0
-    while (room := room - display_width(text[end])) >= 0:
-        end += 1
-    return f"{text[:end].rstrip()}…"
-
-
-def display_width(text: str) -> int:
-    """Return how many columns of a terminal a text takes: wide characters two, marks none."""
-    if text.isascii():
-        return len(text)
-    from unicodedata import combining, east_asian_width
-
-    return sum(
-        0 if combining(c) or c in "\u200c\u200d\ufe0f" else 2 if east_asian_width(c) in "WF" else 1
-        for c in text
     )
 
 

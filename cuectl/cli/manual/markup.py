@@ -164,30 +164,30 @@ _SPECIAL = {"\\": "\\e", "-": "\\-"} | {
 _FONTS = {"code": "\\fB", "bold": "\\fB", "italic": "\\fI"}
 
 
-def as_text(page: Page) -> str:
-    """Return the page as lines of at most 80 columns; code may be longer."""
+def as_text(page: Page, width: int = WIDTH) -> str:
+    """Return the page as lines of at most so many columns; code may be longer."""
     title = f"{page.name.upper()}({page.section})"
-    lines = [f"{title}{title:>{WIDTH - len(title)}}"]
+    lines = [f"{title}{title:>{max(0, width - len(title))}}"]
     previous: Block | None = None
     for block in page.blocks:
         is_next_item = isinstance(previous, Item) and isinstance(block, Item)
         lines += [] if isinstance(previous, Heading) or is_next_item else [""]
-        lines += _block(block)
+        lines += _block(block, width)
         previous = block
     return "\n".join(lines) + "\n"
 
 
-def _block(block: Block) -> list[str]:
+def _block(block: Block, width: int) -> list[str]:
     match block:
         case Heading(level, text):
             return [text if level == 1 else f"   {text}"]
         case Paragraph(text):
-            return _wrapped(text, INDENT)
+            return _wrapped(text, INDENT, width)
         case Item(text):
-            first, *rest = _wrapped(text, INDENT + 2)
+            first, *rest = _wrapped(text, INDENT + 2, width)
             return [f"{' ' * INDENT}- {first.lstrip()}", *rest]
         case Term(term, texts):
-            lines = [line for text in texts for line in ("", *_wrapped(text, INDENT + 7))]
+            lines = [line for text in texts for line in ("", *_wrapped(text, INDENT + 7, width))]
             return [" " * INDENT + _plain(term), *lines[1:]]
         case Code(code):
             return [f"{' ' * (INDENT + 4)}{line}".rstrip() for line in code]
@@ -195,9 +195,9 @@ def _block(block: Block) -> list[str]:
             assert_never(block)
 
 
-def _wrapped(text: str, indent: int) -> list[str]:
+def _wrapped(text: str, indent: int, width: int) -> list[str]:
     blanks = " " * indent
-    wrapper = TextWrapper(WIDTH, blanks, blanks, break_on_hyphens=False, break_long_words=False)
+    wrapper = TextWrapper(width, blanks, blanks, break_on_hyphens=False, break_long_words=False)
     return wrapper.wrap(_plain(text))
 
 

@@ -26,7 +26,7 @@ from cuectl.cli.commands.reading import (
     reader_of,
 )
 from cuectl.cli.frame.declare import Argument, Option, command, key_of
-from cuectl.cli.frame.terminal import Column
+from cuectl.cli.frame.terminal import Column, fitted
 from cuectl.values.errors import Conflict, CuectlError, InvalidFile, UsageError
 from cuectl.values.safe_text import visible
 
@@ -168,10 +168,9 @@ class Editing:
                 return made
 
     def _again(self, error: CuectlError) -> bool:
-        sys.stderr.write(f"cuectl: error: {visible(error.message, newlines=False)}\n")
-        if error.hint:
-            sys.stderr.write(f"hint: {visible(error.hint, newlines=False)}\n")
-        sys.stderr.write("edit it again? [Y/n] ")
+        hint = f"hint: {visible(error.hint, newlines=False)}\n" if error.hint else ""
+        said = f"cuectl: error: {visible(error.message, newlines=False)}\n{hint}"
+        sys.stderr.write(fitted(f"{said}edit it again? [Y/n] ", self.call.environment, sys.stderr))
         sys.stderr.flush()
         answer = sys.stdin.readline().strip().lower()
         if answer in ("", "y", "yes"):
