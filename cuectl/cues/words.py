@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cuectl.values.times import duration_text
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuectl.values.records import Record
@@ -27,6 +29,21 @@ def schedule_words(trigger: Record) -> str:
             return f"at {', '.join(trigger['schedule_times'])}{days and f' on {days}'}"
         case other:
             return f"on {trigger.get('event', other)}"
+
+
+def schedule_briefly(trigger: Record) -> str:
+    """Return a schedule as it was typed: `*/5 * * * *`, `every 15m`, `at 2026-11-21T02:00:00Z`."""
+    match trigger.get("type"):
+        case "cron":
+            return str(trigger.get("expression"))
+        case "every":
+            return f"every {duration_text(trigger.get('every_s', 0))}"
+        case "at":
+            return f"at {trigger.get('at')}"
+        case "manual":
+            return "by hand"
+        case other:
+            return f"on {trigger.get('event') or other}"
 
 
 def work_words(target: Record) -> str:

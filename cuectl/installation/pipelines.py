@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cuectl.cues.lookup import all_cues
 from cuectl.cues.rules.record import Cue, CueStatus, cue_from_record, cue_view, state_from_record
+from cuectl.cues.words import schedule_briefly
 from cuectl.definitions.in_force import definitions
 from cuectl.events.lines import is_subscription
 from cuectl.events.rules.match import sources_of, targets_of
@@ -21,7 +22,6 @@ from cuectl.store.history import REVISED, SETTLED, settled_newest_first
 from cuectl.store.journal.lines import encode
 from cuectl.values.ids import time_of
 from cuectl.values.records import Record, dataclass, field
-from cuectl.values.times import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -147,7 +147,7 @@ def _add(draft: Draft, cue: Cue, in_force: InForce) -> None:
 
 def _sources(draft: Draft, trigger: Record, in_force: InForce) -> list[tuple[str, str]]:
     if trigger["type"] != "event":
-        text = _schedule(trigger)
+        text = "" if trigger["type"] == "manual" else schedule_briefly(trigger)
         return [(draft.node(NodeKind.EVENT, text, text), "")] if text else []
     condition = ", ".join(f"{key}={value}" for key, value in trigger.get("filter", {}).items())
     named = [_agent(one) for one in sources_of(trigger, in_force.agent)]
@@ -156,18 +156,6 @@ def _sources(draft: Draft, trigger: Record, in_force: InForce) -> list[tuple[str
     asks = [str(trigger[key]) for key in _ASKS if trigger.get(key)]
     key = " ".join([trigger["event"], *asks])
     return [(draft.node(NodeKind.EVENT, key, key), condition)]
-
-
-def _schedule(trigger: Record) -> str:
-    match trigger["type"]:
-        case "cron":
-            return str(trigger["expression"])
-        case "every":
-            return f"every {duration_text(trigger['every_s'])}"
-        case "at":
-            return f"at {trigger['at']}"
-        case _:
-            return ""
 
 
 def _agent(name: str) -> str:

@@ -6,7 +6,7 @@ from cuectl.cues.lookup import read_cue_by_name
 from cuectl.cues.rules.recent import recent_ends
 from cuectl.cues.rules.record import CueStatus
 from cuectl.executions.lookup import live_record
-from cuectl.executions.rules.verdict import BAD, VerdictWord, verdict_word, why, word_of
+from cuectl.executions.rules.verdict import BAD, UNDER_WAY, VerdictWord, verdict_word, why, word_of
 from cuectl.installation.open_work import question_of
 from cuectl.store import paths
 from cuectl.values.errors import StateError
@@ -49,11 +49,21 @@ class Standing:
 
     @property
     def result(self) -> str:
-        """The word for people, with how often it came in a row."""
-        words = self.word.words if self.word else ""
-        if self.failures > 1 and self.word not in (VerdictWord.RUNNING, VerdictWord.WAITING):
-            words += f" \u00d7{self.failures}"
-        return ", ".join(filter(None, ("paused" if self.paused else "", words)))
+        """The word for people, with how often it failed in a row, and what came then."""
+        return ", ".join(filter(None, ("paused" if self.paused else "", *self.course)))
+
+    @property
+    def course(self) -> tuple[str, str]:
+        """How it failed, else how it ended; and what came after failures, if that is no success."""
+        word = self.word
+        if word is None or not self.failures:
+            return (word.words if word else "", "")
+        failed = word if word in BAD else next(filter(BAD.__contains__, self.recent[::-1]), None)
+        count = f" \u00d7{self.failures}" if self.failures > 1 else ""
+        words = (failed or VerdictWord.FAILED).words + count
+        if word is failed:
+            return (words, "")
+        return (words, f"{'now' if word in UNDER_WAY else 'then'} {word.words}")
 
 
 def standing_of(reader: Reader, cue: Cue, state: CueState, now: int) -> Standing:

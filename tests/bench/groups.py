@@ -8,6 +8,7 @@ from tests.bench.commands import measure_commands
 from tests.bench.due import measure_due
 from tests.bench.history import measure_history
 from tests.bench.idle import measure_idle
+from tests.bench.looks import measure_looks
 from tests.bench.matching import measure_matching
 from tests.bench.peers import measure_peers
 from tests.bench.sources import measure_sources
@@ -26,6 +27,7 @@ GROUPS: dict[str, Callable[[Scene], list[Line]]] = {
     "peers": measure_peers,
     "idle": measure_idle,
     "due": measure_due,
+    "looks": measure_looks,
     "sources": measure_sources,
     "history": measure_history,
     "matching": measure_matching,

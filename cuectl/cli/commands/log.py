@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cuectl.cli.commands.reading import reader_of, verdict_style, warn
 from cuectl.cli.frame.declare import Option, command, not_empty, whole_number
 from cuectl.cli.frame.terminal import MONTHS, clock_time, local_parts
+from cuectl.cues.words import schedule_briefly
 from cuectl.executions.rules.verdict import BAD, VerdictWord, why, word_of
 from cuectl.installation.journal_log import name_in, public_line, record_in
 from cuectl.store import paths
@@ -16,7 +17,7 @@ from cuectl.store.views import BadView
 from cuectl.values.errors import ExitStatus, NotFound
 from cuectl.values.line_breaks import cut
 from cuectl.values.safe_text import one_line
-from cuectl.values.times import DAY, civil, duration_text, from_text, span_in_words
+from cuectl.values.times import DAY, civil, from_text, span_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -290,15 +291,8 @@ def _of_cue(what: str, record: Record, detail: Record) -> Said:
 
 
 def _schedule(trigger: Record) -> str:
-    match trigger.get("type"):
-        case "cron":
-            return f"{trigger.get('expression')} ({trigger.get('timezone')})"
-        case "at":
-            return f"at {trigger.get('at')}"
-        case "every":
-            return f"every {duration_text(trigger.get('every_s', 0))}"
-        case other:
-            return "by hand" if other == "manual" else f"on {trigger.get('event') or other}"
+    zone = f" ({trigger.get('timezone')})" if trigger.get("type") == "cron" else ""
+    return schedule_briefly(trigger) + zone
 
 
 def _of_alert(what: str, record: Record, detail: Record) -> Said:

@@ -148,7 +148,9 @@ def _head(call: Call, report: StatusReport) -> Line:
 def _failing(call: Call, report: StatusReport) -> Iterator[tuple[str, str, str, str, str]]:
     for name, standing in report.failing:
         since = standing.failing_since or standing.at
-        words = standing.result if since is None else f"{standing.result} {_since(call, since)}"
+        words, then = standing.course
+        words += "" if since is None else f" {_since(call, since)}"
+        words += f", {then}" if then else ""
         word = {"verdict": standing.word.value if standing.word else None}
         yield standing.symbol, name, words, standing.why, verdict_style(word)
 

@@ -8,9 +8,10 @@ from cuectl.cli.commands.reading import public, readable_cues, reader_of, verdic
 from cuectl.cli.frame.declare import Option, command, whole_number
 from cuectl.cli.frame.terminal import Column
 from cuectl.cues.rules.record import CueStatus
+from cuectl.cues.words import schedule_briefly
 from cuectl.executions.rules.verdict import BAD, VerdictWord
 from cuectl.values.errors import UsageError
-from cuectl.values.times import duration_text, from_text
+from cuectl.values.times import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,15 +177,4 @@ def _next(call: Call, record: Any, now: int) -> str:
 
 
 def _schedule(record: Any) -> str:
-    trigger = record["trigger"]
-    match trigger["type"]:
-        case "cron":
-            return str(trigger["expression"])
-        case "every":
-            return f"every {duration_text(trigger['every_s'])}"
-        case "at":
-            return "once"
-        case "manual":
-            return "by hand"
-        case other:
-            return f"on {trigger.get('event', other)}"
+    return "once" if record["trigger"]["type"] == "at" else schedule_briefly(record["trigger"])

@@ -148,7 +148,8 @@ def _state(call: Call, record: Record, standing: Standing) -> Iterator[Part]:
     if standing.result and record["status"] not in ("active", "paused"):
         yield f", {record['status']}"
     if standing.failures > 1 and standing.failing_since is not None:
-        yield f" since {call.out.time(standing.failing_since, call.runtime.now())}"
+        more = ", failing" if standing.course[1] else ""
+        yield f"{more} since {call.out.time(standing.failing_since, call.runtime.now())}"
 
 
 def _facts(cue: Cue, work: str, payload: Record) -> Iterator[tuple[str, str]]:
