@@ -64,9 +64,10 @@ mutants: $(READY)
 	$(BIN)/python -m pip -q --disable-pip-version-check install -e '.[mutants]'
 	$(BIN)/python -m tests.mutants $(MUTANTS)
 
-# The picture of the README, from a week that the program plays itself.
+# The pictures of the README, from a week that the program plays itself; the page needs Chromium.
 pictures: $(RUNS)
 	$(BIN)/python examples/week/picture.py
+	$(BIN)/python examples/week/page.py
 
 manual: $(READY)
 	$(BIN)/python -m cuectl.cli.manual

@@ -11,8 +11,14 @@ import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = 110
@@ -46,17 +52,24 @@ sys.exit(main())' "$@"
 """
 
 
-def play() -> str:
-    """Play the week and return what a terminal shows of it, colours included."""
+@contextmanager
+def week() -> Iterator[Stage]:
+    """Play the week, and give the machine that it was played on."""
     with tempfile.TemporaryDirectory(prefix="cuectl-week-") as folder:
         program = Path(folder) / "cuectl"
         program.write_text(_PROGRAM.format(python=sys.executable, root=ROOT))
         program.chmod(0o755)
-        stage = _Stage(folder)
+        stage = Stage(folder)
         for options in CUES:
             stage.run("2026-11-22T23:50:00Z", f"cuectl create {options}")
         for at in PASSES:
             stage.run(MONDAY + at, "cuectl run-due")
+        yield stage
+
+
+def play() -> str:
+    """Play the week and return what a terminal shows of it, colours included."""
+    with week() as stage:
         shown = [f"\x1b[1m$ {line}\x1b[0m\n{stage.run(MONDAY + AT, line)}" for line in SHOWN]
         return _ID.sub(lambda found: f"{found[1]}_{'0' * len(found[2])}", "\n".join(shown))
 
@@ -64,7 +77,9 @@ def play() -> str:
 _ID = re.compile(r"\b(cue|exec)_([0-9a-z]+)")
 
 
-class _Stage:
+class Stage:
+    """A user of the program, and a terminal."""
+
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.environment = {
@@ -85,20 +100,25 @@ class _Stage:
             cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=follower,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
+        with ThreadPoolExecutor(1) as pool:
+            # A terminal whose other end closes may drop what it still holds.
+            shown = pool.submit(_read_up_to_the_end, leader)
+            process.wait()
+            os.write(follower, _END)
+            text = shown.result()
         os.close(follower)
-        pieces = []
-        while piece := _read(leader):
-            pieces.append(piece)
         os.close(leader)
-        process.wait()
-        return b"".join(pieces).decode().replace("\r\n", "\n")
+        return text.decode().replace("\r\n", "\n")
 
 
-def _read(fd: int) -> bytes:
-    try:
-        return os.read(fd, 65_536)
-    except OSError:  # What Linux says when the other end of a terminal is closed.
-        return b""
+_END = b"\0the end\0"
+
+
+def _read_up_to_the_end(terminal: int) -> bytes:
+    found = b""
+    while not found.endswith(_END):
+        found += os.read(terminal, 65_536)
+    return found.removesuffix(_END)
 
 
 # --- drawing ----------------------------------------------------------------------------

@@ -11,10 +11,12 @@ from tests.fixtures.builder import ROOT
 if TYPE_CHECKING:
     from types import ModuleType
 
+    import pytest
 
-def picture() -> ModuleType:
-    path = ROOT / "examples" / "week" / "picture.py"
-    spec = importlib.util.spec_from_file_location("picture", path)
+
+def picture(name: str = "picture") -> ModuleType:
+    path = ROOT / "examples" / "week" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -41,3 +43,16 @@ def test_the_readme_shows_it_light_and_dark() -> None:
     for name in picture().PALETTES:
         assert f"examples/week/week-{name}.svg" in readme
     assert 'alt="A terminal' in readme
+
+
+def test_the_picture_of_the_page_is_of_this_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "examples" / "week")
+    page = picture("page")
+    taken = page.FILE.read_bytes()
+
+    assert page.noted(taken) == page.made_of(), "stale: make pictures"
+    assert (taken[:4], page.noted(taken[:33])) == (b"\x89PNG", "")
+    assert page.noted(page.with_note(taken)) == page.made_of()
+    monkeypatch.setattr(page, "MADE_OF", ("app.js",))
+    assert page.noted(taken) != page.made_of()
+    assert "examples/week/page.png" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -14,13 +14,10 @@ from cuectl.executions.rules.filter import ExecutionFilter
 from cuectl.executions.rules.verdict import BAD, GOOD, VerdictWord, word_of
 from cuectl.http.page.look import number_in
 from cuectl.http.page.render import bars
-from cuectl.installation.open_work import recent_results
 from cuectl.installation.standing import Standing, failing_among, standing_of
-from cuectl.store.reading import open_reader
 from cuectl.values.errors import StateError
 from cuectl.values.records import dataclass
 from cuectl.values.safe_text import one_line
-from cuectl.values.times import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,9 +81,7 @@ def some_cues(look: PageLook) -> Iterator[tuple[Cue, CueState]]:
     found = {one[0].id: one for one in first_planned(look.reader, look.runtime, MOST_ROWS)}
     busy = [one["cue_id"] for one in unsettled_records(look.reader, look.now)]
     told = [one.cue_id for one in look.alerts if one.cue_id and one.acknowledged_at is None]
-    # A history of its own: how far this one goes back is no matter of the page.
-    history = open_reader(look.runtime.existing_store).history
-    ended = sorted(recent_results(history, look.now - DAY).cue_ids)[:_MOST_ENDED]
+    ended = look.lately.ended(look.runtime, look.now)[:_MOST_ENDED]
     failing = [one[0].id for one in failing_among(look.reader, ended, look.now)]
     for cue_id in [*failing, *dict.fromkeys([*busy, *told][:MOST_ROWS])]:
         if cue_id not in found and (known := read_cue_by_name(look.reader, cue_id)):

@@ -15,7 +15,7 @@ from cuectl.executions.lookup import record_of
 from cuectl.executions.rules.record import FINAL
 from cuectl.http.messages import Response
 from cuectl.http.page.cues import row_of, table_of
-from cuectl.http.page.look import PageLook, number_in
+from cuectl.http.page.look import Lately, PageLook, number_in
 from cuectl.http.page.printed import Colours
 from cuectl.http.page.render import render
 from cuectl.process.runtime import monotonic_s
@@ -45,8 +45,9 @@ _FAR_BEHIND = 4 * PIECE_BYTES
 class Streams:
     """The streams of one server, and the one look at the journal that serves them all."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, lately: Lately) -> None:
         self._runtime = runtime
+        self.lately = lately
         self._open: list[PageStream] = []
         self._follower: Follower | None = None
         self._looked_s = 0.0
@@ -157,7 +158,7 @@ class CueNews(PageStream):
         some = list(self._changed)[:_MOST_ROWS]
         if not some:
             return
-        look = PageLook(self._runtime)
+        look = PageLook(self._runtime, lately=self._streams.lately)
         values = {**look.values("", ""), **self._values()}
         for one in some:
             del self._changed[one]

@@ -13,11 +13,11 @@ from cuectl.definitions.in_force import secret_mask
 from cuectl.executions.lookup import Live, public
 from cuectl.executions.rules.verdict import word_of
 from cuectl.http.page.render import iso
-from cuectl.installation.open_work import install_command, scheduler_health
+from cuectl.installation.open_work import install_command, recent_results, scheduler_health
 from cuectl.process.runtime import monotonic_s
 from cuectl.schedule.zones import local_text, zone_abbreviation
 from cuectl.store.reading import Reader, open_reader
-from cuectl.values.times import distance_in_words, from_text
+from cuectl.values.times import DAY, HOUR, MINUTE, distance_in_words, from_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,10 +31,38 @@ if TYPE_CHECKING:
 PATIENCE_S = 0.2
 
 
+class Lately:
+    """Which cues had a run that ended in the last day; each look reads what is new in the journal.
+
+    One that has ended before is kept for up to an hour more: who asks looks at how it stands now.
+    """
+
+    def __init__(self) -> None:
+        self._from = self._to = 0
+        self._found: set[str] = set()
+
+    def ended(self, runtime: Runtime, now: int) -> list[str]:
+        """Return their ids, sorted."""
+        if not self._from <= self._to <= now < self._from + HOUR:
+            self._from, self._found = now, set()
+            since = now - DAY
+        else:
+            # Times in the journal may lie somewhat before the moment at which it was written.
+            since = self._to - MINUTE
+        # A history of its own: how far this one goes back is no matter of the page.
+        history = open_reader(runtime.existing_store).history
+        self._found |= recent_results(history, since).cue_ids
+        self._to = now
+        return sorted(self._found)
+
+
 class PageLook:
     """What one request sees; `static` makes a file of it, without forms and without news."""
 
-    def __init__(self, runtime: Runtime, *, static: bool = False) -> None:
+    def __init__(
+        self, runtime: Runtime, *, static: bool = False, lately: Lately | None = None
+    ) -> None:
+        self.lately = lately or Lately()
         self.runtime = runtime
         self.reader: Reader = open_reader(runtime.existing_store)
         self.now = runtime.now()
@@ -102,10 +130,11 @@ class PageLook:
         health = scheduler_health(self.reader.home) if self.reader.home else None
         age = health.age_ms(self.now) if health else None
         zone = self.runtime.zone
+        letters = zone_abbreviation(zone, self.now)
         return {
             **{name: getattr(self, name) for name in ("ago", "soon", "clock", "now", "static")},
             "iso": iso,
-            "zone": f"{zone} ({zone_abbreviation(zone, self.now)})",
+            "zone": zone if letters == zone else f"{zone} ({letters})",
             "title": title,
             "up": up,
             "host": socket.gethostname(),

@@ -11,7 +11,7 @@ from cuectl.http.messages import HttpProblem, Response, problem_of
 from cuectl.http.page import cues, places, render, runs
 from cuectl.http.page.actions import act
 from cuectl.http.page.live import Streams
-from cuectl.http.page.look import PageLook, number_in
+from cuectl.http.page.look import Lately, PageLook, number_in
 from cuectl.http.page.sessions import PageSession, Sessions, new_word
 from cuectl.process.runtime import monotonic_s, since_boot_ns
 from cuectl.store import page_files, paths
@@ -40,7 +40,7 @@ _HTML = "text/html; charset=utf-8"
 _FORM = "application/x-www-form-urlencoded"
 _ASSETS = {"app.css": "text/css; charset=utf-8", "app.js": "text/javascript; charset=utf-8"}
 _PLACE = re.compile(r"[\w./~:%-]{0,600}", re.ASCII)
-_SAID_401 = "This address has ended or was never yours."
+_SAID_401 = "This address has expired, or was never yours."
 
 
 class PageSite:
@@ -50,7 +50,8 @@ class PageSite:
         self._runtime = runtime
         self._acts = acts
         self._sessions = Sessions(runtime.random)
-        self._streams = Streams(runtime)
+        self._lately = Lately()
+        self._streams = Streams(runtime, self._lately)
 
     def new_link(self) -> str:
         """Return the path of a link that opens one session."""
@@ -122,7 +123,7 @@ class PageSite:
         return self._page(session, words, up, query)
 
     def _page(self, session: PageSession, words: list[str], up: str, query: Query) -> Response:
-        look = PageLook(self._runtime)
+        look = PageLook(self._runtime, lately=self._lately)
         template, title, values = _values(look, words, query)
         base = look.values(title, up, values.get("next_at"))
         told = {"notice": session.take_notice(), **self._buttons(session)}
