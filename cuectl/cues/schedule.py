@@ -306,6 +306,8 @@ def first_planned(
             known = read_cue_by_name(source, marker.id) if marker.kind == "c" else None
             if known and is_next(*known, marker.at):
                 found[marker.id] = known
+            if len(found) >= count:
+                break
         if len(found) >= count or len(markers) < limit:
             break
         limit *= 4

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from cuectl.alerts.rules.alert import Alert
     from cuectl.process.runtime import Runtime
+    from cuectl.store.journal.lines import Position
     from cuectl.values.records import Record
     from cuectl.values.safe_text import Masker
 
@@ -40,19 +41,21 @@ class Lately:
     def __init__(self) -> None:
         self._from = self._to = 0
         self._found: set[str] = set()
+        self._place: Position | None = None
 
     def ended(self, runtime: Runtime, now: int) -> list[str]:
         """Return their ids, sorted."""
-        if not self._from <= self._to <= now < self._from + HOUR:
-            self._from, self._found = now, set()
-            since = now - DAY
-        else:
+        since = now - DAY
+        if self._from <= self._to <= now < self._from + HOUR:
             # Times in the journal may lie somewhat before the moment at which it was written.
             since = self._to - MINUTE
+        else:
+            self._from, self._found, self._place = now, set(), None
         # A history of its own: how far this one goes back is no matter of the page.
         history = open_reader(runtime.existing_store).history
-        self._found |= recent_results(history, since).cue_ids
-        self._to = now
+        if history.place != self._place:
+            self._found |= recent_results(history, since).cue_ids
+        self._to, self._place = now, history.place
         return sorted(self._found)
 
 
