@@ -16,12 +16,6 @@ from cuectl.alerts.rules.alert import (
     shortened,
 )
 from cuectl.alerts.sinks import KINDS, SLOW
-from cuectl.cues.progress import amend_state, read_cue
-from cuectl.cues.rules.record import CueState
-from cuectl.executions.effects import Step
-from cuectl.executions.rules.record import ExecutionStatus
-from cuectl.executions.rules.verdict import counts_as_failure, counts_as_success, facts_in, why
-from cuectl.executions.rules.verification import OutcomeState
 from cuectl.store import paths
 from cuectl.store.journal.lines import JournalEntry
 from cuectl.store.views import BadView
@@ -32,10 +26,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from cuectl.cues.rules.record import Cue
+    from cuectl.cues.rules.record import Cue, CueState
     from cuectl.definitions.rules.definitions import AlertSink
-    from cuectl.executions.effects import Effects, ExecutionEnd
-    from cuectl.executions.rules.record import Execution
+    from cuectl.executions.effects import Effects
     from cuectl.process.runtime import Runtime
     from cuectl.store.journal.lines import Views
     from cuectl.store.reading import ViewReader
@@ -44,12 +37,6 @@ if TYPE_CHECKING:
 STDERR = "stderr"
 DEFAULT = "default"
 MARKER = "a"
-# Failures in a row that raise an alert, where the cue does not say.
-STREAK = 3
-_CLEARED_BY_SUCCESS = (
-    *("verification_failed", "consecutive_failures", "outcome_timeout", "interrupted", "missed"),
-    *("overlap", "no_handler", "queue_full", "budget", "fan_in_timeout", "chain_depth"),
-)
 
 
 def read_alert(tx: Transaction, alert_id: str) -> Alert | None:
@@ -201,13 +188,6 @@ def complain_of_delivery(tx: Transaction, runtime: Runtime, subject: str, messag
     )
 
 
-def clear_alerts(state: CueState, *types: str) -> CueState:
-    """Return the state when conditions have ended: the next one of these types is raised again."""
-    if not any(kind in types for kind, _ in state.alerts):
-        return state
-    return replace(state, alerts=tuple(one for one in state.alerts if one[0] not in types))
-
-
 def clear_subject(tx: Transaction, kind: AlertType, subject: str) -> Views:
     """Return what ends the condition of an alert without a cue, for the `set` of an event."""
     path = _subject_path(kind, subject)
@@ -219,83 +199,6 @@ def _subject_path(kind: AlertType, subject: str) -> str:
 
     digest = hashlib.sha256(subject.encode("utf-8", "surrogateescape")).hexdigest()[:24]
     return f"keys/alert.{kind.value}.{digest}.json"
-
-
-def raise_alerts(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
-    """Stage the alerts that an end raises, and clear those whose condition it ends."""
-    if end.step not in (Step.OVER, Step.REVISED):
-        return
-    done = end.execution
-    known = read_cue(tx, done.cue_id)
-    if known is None:
-        return
-    cue, before = known
-    word, state = OutcomeState(done.outcome_state or OutcomeState.UNKNOWN), before
-    if counts_as_success(done.status, word):
-        state = clear_alerts(state, *_CLEARED_BY_SUCCESS)
-    elif counts_as_failure(done.status, word):
-        streak = cue.policy.alert_after or STREAK
-        for kind, message in _failure_alerts(done, state.failures, streak):
-            state = alert(tx, cue, state, kind, message, done.id, effects)
-    match end.notice:
-        case None:
-            pass
-        case (AlertType.NOTIFICATION, message):
-            # Each one anew: no condition lasts, so no state remembers it.
-            alert(tx, cue, CueState(), AlertType.NOTIFICATION, message, done.id, effects)
-        case (kind, message):
-            state = alert(tx, cue, state, kind, message, done.id, effects)
-    if state != before:
-        amend_state(tx, cue, state)
-
-
-def _failure_alerts(done: Execution, failures: int, streak: int) -> Iterable[tuple[str, str]]:
-    name, reason = done.cue_name, why(facts_in(done)) or done.status.value
-    found = {}
-    if done.outcome_state == OutcomeState.VERIFICATION_FAILED:
-        found["verification_failed"] = f"'{name}' is unproven: {reason}"
-    if done.reason == "outcome_timeout":
-        found["outcome_timeout"] = f"'{name}' did not report in time"
-    if done.status is ExecutionStatus.INTERRUPTED:
-        found["interrupted"] = f"'{name}' lost its process and left no outcome"
-    # A first failure that has an alert of its own needs no other.
-    if failures >= streak and (failures > 1 or not found):
-        often = f" {failures} times in a row" if failures > 1 else ""
-        found["consecutive_failures"] = f"'{name}' failed{often}: {reason}"
-    return found.items()
-
-
-def alert(
-    tx: Transaction,
-    cue: Cue,
-    state: CueState,
-    kind: str,
-    message: str,
-    execution_id: str | None,
-    effects: Effects,
-) -> CueState:
-    """Raise an alert of a cue unless one of its kind is open; note its line for the pass."""
-    if kind in dict(state.alerts):
-        return state
-    only_tells = kind == AlertType.NOTIFICATION
-    sinks = sinks_for(effects, cue.policy.alert)
-    message = effects.masked(message)
-    after = raise_alert(
-        tx,
-        effects.now,
-        type=kind,
-        message=message,
-        cue=cue,
-        state=state,
-        execution_id=execution_id,
-        sinks=sinks,
-        randomness=effects.random(9),
-        seen=only_tells,
-    )
-    effects.deliver = effects.deliver or any(sink != STDERR for sink in sinks)
-    if STDERR in sinks:
-        effects.lines.append(f"{'' if only_tells else 'alert: '}{kind}: {message}")
-    return after or state
 
 
 def alerts_in(source: ViewReader) -> tuple[list[Alert], int]:

@@ -21,6 +21,7 @@ from cuectl.alerts.alerts import (
     read_alert,
     stage_delivery,
 )
+from cuectl.alerts.facts import compose
 from cuectl.alerts.pings import PATIENCE, TRIES_TO_COMPLAIN, PingRound, change
 from cuectl.alerts.rules.alert import (
     Alert,
@@ -45,7 +46,7 @@ from cuectl.values.records import dataclass, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cuectl.process.runtime import Runtime
     from cuectl.store.store import Transaction
@@ -134,6 +135,8 @@ def sink_context(runtime: Runtime, in_force: InForce) -> SinkContext:
         environment={**environment, **runtime.clock.environment()},
         now=runtime.now(),
         masked=masker.mask if masker else str,
+        host=os.uname().nodename,
+        zone=in_force.settings.timezone or runtime.zone,
     )
 
 
@@ -204,7 +207,7 @@ class DeliveryRound:
         if alert is None:
             return True
         try:
-            self._hand_over(name, alert)
+            self._hand_over(name, [alert])
         except NotDelivered as error:
             self._end(name, identity, error)
             self.result.failed += 1
@@ -213,12 +216,14 @@ class DeliveryRound:
         self.result.delivered += 1
         return True
 
-    def _hand_over(self, name: str, alert: Alert) -> None:
+    def _hand_over(self, name: str, alerts: Sequence[Alert]) -> None:
+        """Give a sink one message: of an alert, or a digest of several."""
         sink = self.defined.get(name)
         if sink is None or sink.kind not in sinks.KINDS:
             what = "is switched off" if sink else "is not defined"
             raise NotDelivered(f"it {what}", lasting=True)
-        sinks.deliver(alert, sink, replace(self.context, now=self.runtime.now()))
+        message = compose(self.runtime, alerts, self.context)
+        sinks.deliver(message, sink, replace(self.context, now=self.runtime.now()))
 
     def _begin(self, name: str, identity: str) -> Alert | None:
         """Record a try before it is made; None when there is nothing to try any more."""
@@ -287,8 +292,9 @@ def send_test_alert(runtime: Runtime, name: str) -> Alert:
         message=f"this is a test of the sink '{name}'; nothing has happened",
         created_at=now,
     )
+    context = sink_context(runtime, in_force)
     try:
-        sinks.deliver(alert, sink, sink_context(runtime, in_force))
+        sinks.deliver(compose(runtime, [alert], context), sink, context)
     except NotDelivered as error:
         raise CuectlError(f"sink '{name}' did not take the alert: {error.reason}") from error
     return alert

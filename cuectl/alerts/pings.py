@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import uuid
 
-from cuectl.alerts.alerts import alert, clear_subject, complain_of_delivery
+from cuectl.alerts.alerts import clear_subject, complain_of_delivery
+from cuectl.alerts.incidents import open_incident
 from cuectl.alerts.rules.alert import AlertType, DeliveryStatus, after_failure, trying
 from cuectl.alerts.rules.ping import (
     Ping,
@@ -95,7 +96,7 @@ def act_on_failure(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None
 
         stage_pause(tx, cue, state, reason="on_failure")
         said = f"'{cue.name}' failed and is paused now: cuectl resume {quoted(cue.name)}"
-        alert(tx, cue, CueState(), AlertType.NOTIFICATION, said, done.id, effects)
+        open_incident(tx, cue, CueState(), AlertType.NOTIFICATION, said, done.id, effects)
 
 
 def change(runtime: Runtime) -> AbstractContextManager[Transaction]:

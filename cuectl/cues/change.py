@@ -15,6 +15,7 @@ from cuectl.cues.create import (
 )
 from cuectl.cues.lookup import check_name_is_free, find_cue, no_cue, read_cue_by_name
 from cuectl.cues.progress import with_end
+from cuectl.cues.rules.expectation import expected_from
 from cuectl.cues.rules.new_cue import changed_cue
 from cuectl.cues.rules.record import (
     AT_REST,
@@ -329,6 +330,8 @@ def stage_delete(tx: Transaction, cue: Cue, state: CueState, effects: Effects) -
     executions = dict.fromkeys((*state.running, *state.queued, *unsettled))
     still_run = sum(not _skip_unstarted(tx, one, effects) for one in executions)
     views = _marker_gone(cue, state)
+    if (by := expected_from(state.expected).by) is not None:
+        views[paths.marker(by, "b", cue.id)] = None
     for path in (paths.fires(cue.id), paths.state(cue.id), paths.cue(cue.id)):
         if tx.read(path) is not None:
             views[path] = None
@@ -356,7 +359,7 @@ def undelete(runtime: Runtime, ref: str) -> tuple[Cue, CueState]:
             hint = "apply its file again" if cue.origin.path else "chain it again"
             raise Conflict(f"cue '{cue.name}' can't be brought back alone", hint=hint)
         is_over = state.status in AT_REST
-        state = replace(state, running=(), queued=(), alerts=(), paused_until=None)
+        state = replace(state, running=(), queued=(), alerts=(), paused_until=None, expected=None)
         views: Views = {paths.state(cue.id): state.to_record()}
         views |= {} if is_over else planned_views(cue, state, tx.now)
         views |= {paths.cue(cue.id): cue.to_record(), paths.name_key(cue.name): {"cue": cue.id}}

@@ -337,14 +337,14 @@ class Agenda:
     next_at: int | None = None
     next_name: str | None = None  # a cue or an execution
     due_name: str | None = None  # the first cue that is due and that no pass has claimed
-    overdue: int = 0  # how many cues should have started something over five minutes ago
+    overdue: int = 0  # how many cues should have started something long ago
     overdue_since: int | None = None
 
 
-def look_at_agenda(source: ViewReader, home: str, now: int) -> Agenda:
+def look_at_agenda(source: ViewReader, home: str, now: int, overdue_ms: int = OVERDUE_MS) -> Agenda:
     """Return what the agenda says."""
     due = [one for one in due_markers(home, now) if one.kind == "c"]
-    late = [one for one in due if one.at <= now - OVERDUE_MS]
+    late = [one for one in due if one.at <= now - overdue_ms]
     if len(late) <= _CHECKED_MOST:
         late = [one for one in late if _stands(source, one)]
     first = next((one for one in due[:_LOOK_AHEAD] if _stands(source, one)), None)

@@ -6,6 +6,7 @@ import os
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from cuectl.cues.rules.expectation import parse_by, parse_within
 from cuectl.definitions.fields import Fields
 from cuectl.definitions.rules.definitions import CueDefinition, Environment
 from cuectl.definitions.section import (
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 POLICY_KEYS = (
     *("verification", "retry", "catch_up", "overlap", "deadline", "timeout", "jitter"),
     *("on_interrupted", "outcome_deadline", "alert", "ping_url", "alert_after", "on_failure"),
-    *("except", "only", "retry_on_exit", "never_retry_on_exit", "output"),
+    *("except", "only", "retry_on_exit", "never_retry_on_exit", "output", "expect"),
 )
 POLICY_HINTS = {
     "verify": "did you mean 'verification'?",
@@ -73,7 +74,7 @@ def read_policy(fields: Fields, findings: Findings, default: Policy) -> Policy:
         "only": read_items(fields, "only"),
         "move": fields.choice("move", MOVES),
     }
-    said |= _verification(fields, findings) | _retry(fields, findings)
+    said |= _verification(fields, findings) | _retry(fields, findings) | _expect(fields, findings)
     said |= read_exits_and_output(fields)
     return replace(default, **{name: value for name, value in said.items() if value is not None})
 
@@ -116,6 +117,26 @@ def _verification(fields: Fields, findings: Findings) -> dict[str, Any]:
         message = f"'allow_empty' needs the mode 'require_artifacts', not '{mode}'"
         findings.error(part.key("allow_empty"), message)
     return {"verification": mode, "check": _checker(part), "allow_empty": empty}
+
+
+def _expect(fields: Fields, findings: Findings) -> dict[str, Any]:
+    node = fields.get("expect")
+    if node is None:
+        return {}
+    part = Fields(node, f"'expect' of {fields.what}", findings, known=("within", "by"))
+    if part.is_mapping and not part.given(("within", "by")):
+        findings.error(node, f"{part.what} is empty", hint="write: expect: {within: 10m}")
+    within, by = part.each("within", parse_within), part.each("by", parse_by)
+    span, times = within[0] if within else (None, None)
+    return {"expect_within_s": span, "expect_times": times, "expect_by": by[0] if by else None}
+
+
+def refuse_expected_time(fields: Fields, findings: Findings, policy: Policy) -> None:
+    """Report a time of the day by which work is to be done that no schedule starts."""
+    node = fields.get("expect")
+    if policy.expect_by is not None and node is not None:
+        hint = "leave it out, or write 'within'"
+        findings.error(node, f"'by' in {fields.what} means nothing without a schedule", hint=hint)
 
 
 def _on_failure(fields: Fields, findings: Findings) -> Record | None:
@@ -355,6 +376,8 @@ def read_cue(name: str, node: YamlNode, directory: str, findings: Findings) -> C
     trigger = _trigger(fields)
     target = read_target(fields, payload, directory)
     policy = read_policy(fields, findings, PLAIN)
+    if trigger["type"] == "manual":
+        refuse_expected_time(fields, findings, policy)
     description = fields.text("description", blank=True)
     environment = fields.text("environment")
     if target is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cuectl.alerts.alerts import alert
+from cuectl.alerts.incidents import open_incident
 from cuectl.cues.progress import read_cue
 from cuectl.events.dispatch import dispatch
 from cuectl.events.fan_in import report as report_to_fan_in
@@ -161,7 +161,7 @@ def _tell_of_depth(tx: Transaction, one: Listener, event: Event, effects: Effect
     if known is None:
         return
     message = f"'{one.cue.name}' was not started: its chain is {event.depth} runs deep"
-    state = alert(tx, *known, "chain_depth", message, event.execution, effects)
+    state = open_incident(tx, *known, "chain_depth", message, event.execution, effects)
     if state != known[1]:
         views: Views = {paths.state(one.cue.id): state.to_record()}
         tx.stage(JournalEntry(type="cue.planned", ids={"cue": one.cue.id}, set=views))

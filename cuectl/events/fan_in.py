@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cuectl.agents.slots import canonical
-from cuectl.alerts.alerts import alert
+from cuectl.alerts.incidents import open_incident
 from cuectl.cues.progress import read_cue, with_end
 from cuectl.definitions.in_force import NOTHING
 from cuectl.events.dispatch import dispatch
@@ -261,6 +261,6 @@ def _give_up(
     if known is not None:
         names = ", ".join(missing)
         message = f"'{cue.name}' waited for {names} in vain: the fan-in timed out"
-        state = alert(tx, *known, TIMED_OUT, message, dropped.id, effects)
+        state = open_incident(tx, *known, TIMED_OUT, message, dropped.id, effects)
         views: Views = {paths.state(cue.id): with_end(state, dropped, effects.now).to_record()}
         tx.stage(JournalEntry(type="cue.planned", ids={"cue": cue.id}, set=views))

@@ -14,6 +14,7 @@ from cuectl.cues.section import (
     check_words,
     read_policy,
     read_work,
+    refuse_expected_time,
     refuse_strays,
 )
 from cuectl.definitions.fields import Fields
@@ -210,6 +211,8 @@ def read_subscription(
     values |= {"label": fields.text("label", blank=True), "cli_output": _cli_output(fields)}
     values["pipeline_name"] = fields.text("pipeline_name")
     target = _target(fields, event, payload, directory, who)
+    policy = read_policy(fields, findings, EVENT_POLICY)
+    refuse_expected_time(fields, findings, policy)
     if target["type"] == "agent":
         values |= _prompts(fields, target["agents"])
     return SubscriptionDefinition(
@@ -218,7 +221,7 @@ def read_subscription(
         event=event,
         enabled=fields.flag("enabled", default=True),
         target=target,
-        policy=read_policy(fields, findings, EVENT_POLICY),
+        policy=policy,
         values={key: value for key, value in values.items() if value not in (None, {})},
     )
 

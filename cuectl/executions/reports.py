@@ -33,6 +33,7 @@ from cuectl.executions.targets import secrets_of
 from cuectl.executions.verify import newest_of, revise, stage_revised
 from cuectl.executions.waiting_deadlines import conclude_report, is_remote, markers_gone
 from cuectl.store import files, output, paths
+from cuectl.store.fleet_files import ASKS_VARIABLE
 from cuectl.values.errors import Conflict, LockTimeout, NotFound, StateError, UsageError
 from cuectl.values.records import dataclass, replace
 
@@ -92,6 +93,9 @@ def report_from_handler(runtime: Runtime, report: HandlerReport) -> tuple[str, R
         raise UsageError("not inside a handler: CUE_OUTCOME_FILE is not set", hint=hint)
     data, otherwise = report.merged(path)
     execution_id = environment.get("CUE_EXECUTION_ID") or ""
+    if ASKS_VARIABLE in environment:
+        # The store is on another machine, which gets the file with the end.
+        execution_id = ""
     if not (execution_id and _committed(runtime, execution_id, path, report)):
         output.write(path, data, durable=True)
         files.sync_directory(os.path.dirname(os.path.abspath(path)))

@@ -244,7 +244,8 @@ class SchedulerHealth:
 
 def scheduler_health(home: str) -> SchedulerHealth:
     """Return when passes were seen in a state directory."""
-    # The run of a workflow has a file among those of passes, with no slots, and is none.
+    # The run of a workflow has a file among those of passes, with no slots, and is none; `fire
+    # --wait` and the like, whose time ends in a letter, say nothing of what calls `run-due`.
     ids = [one for one in pass_files.pass_ids(home) if not one.endswith("-0")]
     alive = [one for one in ids if pass_files.is_alive(home, one)]
     # The id of a pass begins with its time: `<ms>-<pid>-<slots>`.

@@ -30,6 +30,7 @@ class Standing:
         at: when that one ended, None while it has not.
         asks: whether it waits for a person's answer or verdict.
         failing_since: when the first of its `failures` in a row was due.
+        untimely: `late`, `slow`, while an alert says so.
     """
 
     word: VerdictWord | None = None
@@ -41,6 +42,7 @@ class Standing:
     failures: int = 0
     failing_since: int | None = None
     recent: tuple[VerdictWord, ...] = ()
+    untimely: tuple[str, ...] = ()
 
     @property
     def symbol(self) -> str:
@@ -50,7 +52,9 @@ class Standing:
     @property
     def result(self) -> str:
         """The word for people, with how often it failed in a row, and what came then."""
-        return ", ".join(filter(None, ("paused" if self.paused else "", *self.course)))
+        return ", ".join(
+            filter(None, ("paused" if self.paused else "", *self.course, *self.untimely))
+        )
 
     @property
     def course(self) -> tuple[str, str]:
@@ -75,6 +79,7 @@ def standing_of(reader: Reader, cue: Cue, state: CueState, now: int) -> Standing
         failures=state.failures,
         failing_since=state.failing_since,
         recent=tuple(one.word for one in recent_ends(state)),
+        untimely=tuple(kind for kind, _ in state.alerts if kind in ("late", "slow")),
     )
     if live := _under_way(reader, [*state.running, *state.queued], now):
         word, asked = word_of(live), question_of(reader, live)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cuectl.alerts.alerts import alerts_in
 from cuectl.alerts.rules.alert import Alert, Severity
 from cuectl.cues.lookup import cue_ids
-from cuectl.cues.schedule import Agenda, look_at_agenda
+from cuectl.cues.schedule import OVERDUE_MS, Agenda, look_at_agenda
 from cuectl.definitions.in_force import broken_definitions
 from cuectl.definitions.source_files import drifted
 from cuectl.installation.open_work import (
@@ -105,7 +105,7 @@ def _text(at: int | None) -> str | None:
     return None if at is None else to_text(at)
 
 
-def status_report(runtime: Runtime) -> StatusReport:
+def status_report(runtime: Runtime, overdue_ms: int = OVERDUE_MS) -> StatusReport:
     """Return the figures of a state directory, of an empty one where there is none."""
     now = runtime.now()
     reader = open_reader(runtime.existing_store, last_hour=now // HOUR + 1)
@@ -127,7 +127,7 @@ def status_report(runtime: Runtime) -> StatusReport:
         now=now,
         exists=bool(home),
         scheduler=scheduler_health(home) if home else SchedulerHealth(last_pass_at=None),
-        agenda=look_at_agenda(reader, home, now) if home else Agenda(),
+        agenda=look_at_agenda(reader, home, now, overdue_ms) if home else Agenda(),
         work=work,
         recent=recent,
         cues=None if known is None else len(known),
@@ -151,14 +151,18 @@ def _definitions(reader: Reader) -> tuple[tuple[str, ...], dict[str, str]]:
 def findings_of(
     report: StatusReport, *, max_age_s: float | None, install: str = "cuectl scheduler install"
 ) -> list[Finding]:
-    """Return what is wrong, the worst first; `max_age_s` limits the last pass, None does not."""
+    """Return what is wrong, the worst first.
+
+    `max_age_s` limits how long ago the last pass was and how long anything is due; None does not.
+    """
     found = [*_scheduler(report, max_age_s, install), *_records(report)]
     return sorted_by_level([*found, *_alerts(report), *_results(report)])
 
 
 def _scheduler(report: StatusReport, max_age_s: float | None, install: str) -> Iterator[Finding]:
     health, now = report.scheduler, report.now
-    overdue = report.agenda.overdue
+    overdue, since = report.agenda.overdue, report.agenda.overdue_since or now
+    too_old = max_age_s is not None and now - since > max_age_s * 1000
     asked = max_age_s is not None and health.is_late(now, round(max_age_s * 1000))
     level = Level.PROBLEM if asked or overdue else Level.WARNING
     if health.last_pass_at is None:
@@ -171,8 +175,8 @@ def _scheduler(report: StatusReport, max_age_s: float | None, install: str) -> I
         yield Finding(level=level, code="scheduler_late", message=message, hint=hint)
     if overdue:
         many = "cues are" if overdue > 1 else "cue is"
-        message = f"{overdue} {many} overdue since {to_text(report.agenda.overdue_since or now)}"
-        level = Level.PROBLEM if health.is_late(now) else Level.WARNING
+        message = f"{overdue} {many} overdue since {to_text(since)}"
+        level = Level.PROBLEM if too_old or health.is_late(now) else Level.WARNING
         hint = "run them now: cuectl run-due"
         yield Finding(level=level, code="overdue", message=message, hint=hint)
 

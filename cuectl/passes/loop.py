@@ -6,6 +6,7 @@ held while a process is started or waited for (store-protocol.md, part 1, "Pass"
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 
@@ -18,6 +19,7 @@ from cuectl.passes import pass_end
 from cuectl.passes.completion_batch import CompletionBatch
 from cuectl.passes.due_queue import Admission, DueQueue, PassOptions, PassResult
 from cuectl.passes.endpoint import Endpoint
+from cuectl.passes.in_time import InTime
 from cuectl.process.runtime import monotonic_s
 from cuectl.store import home, paths
 from cuectl.store.pass_files import PassFile
@@ -70,7 +72,9 @@ class Pass:
         in_force = definitions()
         total = in_force.settings.max_parallel
         slots = min(total, options.max_parallel or total)
-        self.file = PassFile(self.store.home, f"{runtime.now()}-{os.getpid()}-{slots}")
+        # One that leaves work to others is no sign that anything calls us.
+        began = f"{runtime.now()}{'p' if options.is_partial else ''}"
+        self.file = PassFile(self.store.home, f"{began}-{os.getpid()}-{slots}")
         self.context: PassContext = context_of(runtime, in_force, options.worker, self.file.id)
         self.admission = Admission(self.file.id, slots, total)
         self.executor = LocalExecutor(self.file, os.umask(0o077))
@@ -80,6 +84,7 @@ class Pass:
         self.agenda = DueQueue(self.context, options)
         self.sources: SourceRound | None = None
         self.ends = CompletionBatch(self.context)
+        self.in_time = InTime()
         self.ready: deque[Execution] = deque()
         self.result = PassResult()
         self._began_s = monotonic_s()
@@ -173,12 +178,19 @@ class Pass:
             return
         from cuectl.passes.recover import recover_open
 
+        expecting: list[Execution] = []
+
+        def see(one: Execution) -> None:
+            self.admission.see(one.id, one.pass_id)
+            if one.policy.expects:
+                expecting.append(one)
+
         found = recover_open(
             tx,
             effects,
             room=self._room(effects),
             limit_s=lambda execution: limit_s(execution, self.context.in_force),
-            seen=lambda one: self.admission.see(one.id, one.pass_id),
+            seen=see,
             may_claim=self.agenda.may_claim,
         )
         for one in found.lost:
@@ -191,6 +203,10 @@ class Pass:
                 from cuectl.executions.cancel import pid_of
 
                 self.supervisor.end_orphan(execution, pid_of(self.store, execution), cause)
+        if expecting:
+            from cuectl.alerts.expectations import look_at_runs
+
+            look_at_runs(tx, expecting, effects)
         effects.lines += found.stuck
         self.agenda.orphans = bool(found.alive)
 
@@ -312,6 +328,7 @@ class Pass:
 
     def _perform(self) -> None:
         self._start_ready()
+        self._look_whether_in_time()
         self._wait()
         self._record_polls()
         for one in self.supervisor.collect():
@@ -323,6 +340,17 @@ class Pass:
         nothing_runs = not self.supervisor.count() and not self.ready
         if self.ends.group_is_due(nothing_runs=nothing_runs):
             self._settle(last=nothing_runs)
+
+    def _look_whether_in_time(self) -> None:
+        runs = self.in_time.due(self.supervisor.running.values(), self.runtime.now())
+        if not runs:
+            return
+        # What can't be told now is told later; the work goes on.
+        with contextlib.suppress(OSError, LockTimeout):
+            with self._transaction() as tx:
+                effects = self._effects()
+                self.in_time.look(tx, runs, effects)
+            self._take(effects)
 
     def _start_ready(self) -> None:
         if not self.ready:

@@ -65,6 +65,10 @@ def plan_marker(tx: Transaction, marker: Marker, plan: Planning, effects: Effect
 
             if not end_pause(tx, marker.id, marker.at):
                 plan.stale.append(marker)
+        case "b":
+            from cuectl.alerts.expectations import look_at_deadline
+
+            look_at_deadline(tx, marker, effects, plan.stale)
         case "s":
             from cuectl.events.sources.state import drop_unless_planned
 
@@ -105,7 +109,7 @@ def _end_occurrence(
 
 def _plan_cue(tx: Transaction, marker: Marker, plan: Planning, effects: Effects) -> None:
     from cuectl.cues.schedule import is_next, look_ahead, marker_of, with_next
-    from cuectl.passes.rules import decide
+    from cuectl.passes.rules import decide, starts_in
 
     known = read_cue(tx, marker.id)
     if known is None or not is_next(*known, marker.at):
@@ -123,7 +127,9 @@ def _plan_cue(tx: Transaction, marker: Marker, plan: Planning, effects: Effects)
         plan.stale.append(marker)
         return
     decisions: list[Decision] = []
+    due_starts: list[tuple[int, int]] = []
     if ahead.due is not None:
+        due_starts = starts_in(ahead.due, state) if cue.policy.expect_by is not None else []
         decisions, state = decide(ahead.due, cue.policy, state, effects.now, ahead.next_at)
     state = replace(state, next_at=after.next_at, look_at=after.look_at)
     views: Views = {_marker_path(marker): None}
@@ -134,6 +140,10 @@ def _plan_cue(tx: Transaction, marker: Marker, plan: Planning, effects: Effects)
     before = tx.count
     for decision in decisions:
         state = _carry_out(tx, cue, state, decision, plan, effects)
+    if due_starts:
+        from cuectl.alerts.expectations import await_success
+
+        state = await_success(tx, cue, state, due_starts, views, effects)
     idle = state.next_at is None and not state.running and not state.queued
     if idle and cue.trigger["type"] == "at":
         # Without a decision it is one that was over, and a clock that went back brings it again.
@@ -204,7 +214,7 @@ def _start(
 
 def _with_running(state: CueState, execution: Execution) -> CueState:
     if state.alerts:
-        from cuectl.alerts.alerts import clear_alerts
+        from cuectl.alerts.incidents import clear_alerts
 
         state = clear_alerts(state, "overlap", "missed")
     return replace(state, running=(*state.running, execution.id))
@@ -243,7 +253,7 @@ def _queue(
 
 def _drop(tx: Transaction, cue: Cue, state: CueState, decision: Drop, effects: Effects) -> CueState:
     from cuectl.agents.rules import QUEUE_FULL
-    from cuectl.alerts.alerts import alert
+    from cuectl.alerts.incidents import open_incident
     from cuectl.cues.progress import with_end
     from cuectl.passes.rules import streak_alerts
 
@@ -255,10 +265,10 @@ def _drop(tx: Transaction, cue: Cue, state: CueState, decision: Drop, effects: E
         message = f"'{cue.name}' missed {count} ({decision.reason})"
         is_full = decision.reason == QUEUE_FULL and is_for_agent(cue.target)
         kind = QUEUE_FULL if is_full else "missed"
-        return alert(tx, cue, state, kind, message, execution.id, effects)
+        return open_incident(tx, cue, state, kind, message, execution.id, effects)
     if decision.reason == "overlap" and streak_alerts(state):
         message = f"'{cue.name}' was skipped {state.overlaps} times in a row: still running"
-        return alert(tx, cue, state, "overlap", message, execution.id, effects)
+        return open_incident(tx, cue, state, "overlap", message, execution.id, effects)
     return state
 
 

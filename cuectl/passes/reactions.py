@@ -70,6 +70,20 @@ def tell_listeners(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None
     completions.tell_listeners(tx, end, effects)
 
 
+def note_expected(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
+    """Note whether an end is in time, when its cue expects that."""
+    if not end.execution.policy.expects and not _awaits(tx, end.execution.cue_id):
+        return
+    from cuectl.alerts import expectations
+
+    expectations.note_end(tx, end, effects)
+
+
+def _awaits(tx: Transaction, cue_id: str) -> bool:
+    known = read_cue(tx, cue_id)
+    return known is not None and known[1].expected is not None
+
+
 def raise_alerts(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
     """Stage the alerts that an end raises, and clear those whose condition it ends."""
     done = end.execution
@@ -78,9 +92,9 @@ def raise_alerts(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
         known = read_cue(tx, done.cue_id)
         if known is None or not known[1].alerts:
             return
-    from cuectl.alerts import alerts
+    from cuectl.alerts import incidents
 
-    alerts.raise_alerts(tx, end, effects)
+    incidents.raise_alerts(tx, end, effects)
 
 
 def act_on_failure(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
@@ -153,6 +167,7 @@ REACTIONS = Reactions(
         count_cost,  # Its agent's budget for the day has paid for it.
         pass_on_slot,  # Its agent's slot goes to the next turn in line.
         tell_listeners,  # Subscriptions hear that an agent's run has ended.
+        note_expected,  # People hear that it was slow; what was awaited by a time is done.
         raise_alerts,  # People hear of failures; a success clears their alerts.
         act_on_failure,  # Its cue is paused, or somebody called, where it asks for that.
         ping_end,  # The cue's monitor hears how it ended.

@@ -109,6 +109,16 @@ def untaken(due: Due, state: CueState) -> Due | None:
     return _without(due, {at for at in due.newest if is_taken(spans, at)})
 
 
+def starts_in(due: Due, state: CueState) -> list[tuple[int, int]]:
+    """Return when what is due was to start, with its nominal time; what calendars let start."""
+    left = untaken(due, state)
+    return [
+        (due.start_of(at) + due.shift, at)
+        for at in (left.newest if left else ())
+        if due.fates.get(at, (at,))[0] is not None
+    ]
+
+
 def _without(due: Due, gone: Collection[int]) -> Due | None:
     newest = tuple(at for at in due.newest if at not in gone)
     if not newest:

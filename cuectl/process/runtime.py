@@ -27,9 +27,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Clock:
-    """The machine's clock, or one that begins elsewhere, at the first look at it."""
+    """The machine's clock, or one that begins elsewhere, at the first look at it.
+
+    `began_at` is when it began by the machine's clock, where that was in another process.
+    """
 
     begins_at: int | None = None
+    began_at: int | None = None
     _offset_ms: int | None = None
 
     @property
@@ -41,7 +45,8 @@ class Clock:
         """Return the instant, in milliseconds."""
         real = time.time_ns() // 1_000_000
         if self._offset_ms is None:
-            self._offset_ms = 0 if self.begins_at is None else self.begins_at - real
+            began_at = real if self.began_at is None else self.began_at
+            self._offset_ms = 0 if self.begins_at is None else self.begins_at - began_at
         return real + self._offset_ms
 
     @property
@@ -52,8 +57,11 @@ class Clock:
         return self._offset_ms or 0
 
     def environment(self) -> dict[str, str]:
-        """Return what a process started now needs to see the same time."""
-        return {"CUECTL_NOW": to_text(self.now())} if self.is_set else {}
+        """Return what other processes need to see the same time, however late they first look."""
+        if not self.is_set:
+            return {}
+        now = self.now()
+        return {"CUECTL_NOW": f"{to_text(now)}@{now - self.offset_ms}"}
 
 
 def clock_from(environment: Mapping[str, str]) -> Clock:
@@ -61,8 +69,9 @@ def clock_from(environment: Mapping[str, str]) -> Clock:
     text = environment.get("CUECTL_NOW")
     if not text:
         return Clock()
+    instant, _, began_at = text.partition("@")
     try:
-        return Clock(begins_at=from_text(text))
+        return Clock(from_text(instant), int(began_at) if began_at else None)
     except ValueError:
         hint = "write it as 2026-11-21T02:00:00Z"
         raise UsageError(f"CUECTL_NOW '{text}' is not an RFC 3339 instant", hint=hint) from None

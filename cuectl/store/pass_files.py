@@ -20,6 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cuectl.values.records import Record
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spawned:
@@ -72,6 +74,10 @@ class PassFile:
     def remove(self) -> None:
         """Take the file away: no open execution names this pass any more."""
         files.remove_file(self._path)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the lock."""
         os.close(self._fd)
 
 
@@ -126,8 +132,28 @@ def note_environment(home: str, environment: Mapping[str, str]) -> None:
 
 def noted_environment(home: str) -> dict[str, str] | None:
     """Return what a scheduler gave to the newest pass that it called; None before the first."""
+    found = _noted(f"{home}/{ENVIRONMENT}")
+    if found is None:
+        return None
+    return {name: str(text) for name, text in found.items() if name in SCHEDULER_NAMES}
+
+
+WATCH = "watch"
+
+
+def note_watch(home: str, record: Record) -> None:
+    """Note what the watch of passes has seen; it takes no lock."""
+    files.replace_file(f"{home}/{WATCH}", json.dumps(record).encode())
+
+
+def noted_watch(home: str) -> Record | None:
+    """Return what the watch of passes saw when it looked before."""
+    return _noted(f"{home}/{WATCH}")
+
+
+def _noted(path: str) -> Record | None:
     # A file that is no object is as good as none.
-    with suppress(OSError, ValueError, AttributeError):
-        found = json.loads(files.read_file(f"{home}/{ENVIRONMENT}", 1 << 16) or b"null").items()
-        return {name: str(text) for name, text in found if name in SCHEDULER_NAMES}
+    with suppress(OSError, ValueError):
+        found = json.loads(files.read_file(path, 1 << 16) or b"null")
+        return found if isinstance(found, dict) else None
     return None

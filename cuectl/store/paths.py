@@ -122,7 +122,7 @@ def marker(at_ms: int, kind: str, identity: str) -> str:
     Kinds: `c` a cue's next occurrence, `e` a pending execution, `r` a retry, `w` a deadline of
     a waiting execution, `a` an alert to deliver, `p` a ping to send, `f` the time limit of a
     fan-in, `k` the end of the memory of an event's key, `s` the next look at a source of time,
-    `u` the end of a cue's pause.
+    `u` the end of a cue's pause, `b` the time by which a cue is to have succeeded.
     """
     hour, rest = divmod(at_ms, HOUR)
     return f"due/{hour}/{rest // MINUTE:02d}/{at_ms}.{kind}.{identity}"

@@ -155,7 +155,7 @@ def test_slots_are_counted_over_all_passes(cuectl: Cuectl, state: StoreState) ->
     first, second = cuectl.start("run-due"), cuectl.start("run-due")
     until(lambda: (cuectl.user / "lock").exists())
     (cuectl.user / "go").touch()
-    assert [first.wait(30), second.wait(30)] == [0, 0]
+    assert [first.wait(60), second.wait(60)] == [0, 0]
     for process in (first, second):
         process.communicate()
     assert state.ends() == ["succeeded"] * 3
@@ -247,7 +247,7 @@ def test_what_waits_is_listed_and_sent_away(cuectl: Cuectl, state: StoreState) -
     assert cleared["cleared"][0] == row["next"]
     cuectl.run("queue", "clear", "bot", "--yes").gives(stdout="sent away 0 executions\n")
     (cuectl.user / "go").touch()
-    assert running.wait(30) == 0
+    assert running.wait(60) == 0
     running.communicate()
     assert sorted(state.ends()) == ["skipped(cleared)"] * 3 + ["succeeded"]
     [row] = cuectl.json("queue", "list")
@@ -312,7 +312,7 @@ def test_a_slot_that_a_cancelled_turn_leaves_is_taken_by_the_next(
     until(lambda: (cuectl.user / "first").exists())
     [first] = [one["id"] for one in state.executions() if one["status"] != "queued"]
     assert cuectl.run("cancel", first).status == 0
-    assert passing.wait(30) == 0
+    assert passing.wait(60) == 0
     passing.communicate()
     assert sorted(state.ends()) == ["cancelled(by hand)", "succeeded"]
 

@@ -58,6 +58,11 @@ alerts = st.builds(
     message=st.text(),
     created_at=st.integers(0, 4_000_000_000_000),
     acknowledged_at=st.none() | st.integers(0, 4_000_000_000_000),
+    since=st.none() | st.integers(0, 4_000_000_000_000),
+    failures=st.integers(0, 99),
+    incident=st.none() | st.text(),
+    resolved_at=st.none() | st.integers(0, 4_000_000_000_000),
+    remind_at=st.none() | st.integers(0, 4_000_000_000_000),
     delivered=st.dictionaries(st.text(), deliveries, max_size=3),
 )
 
@@ -78,6 +83,11 @@ def test_a_record_has_all_members_also_where_there_is_nothing_to_say() -> None:
         "message": "'backup' missed an occurrence",
         "created_at": "2026-11-21T02:00:00Z",
         "acknowledged_at": None,
+        "since": None,
+        "failures": 0,
+        "incident": None,
+        "resolved_at": None,
+        "remind_at": None,
         "delivered": {},
     }
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cuectl.alerts.alerts import acknowledge, clear_alerts, raise_alert, read_alert, sink_keys
+from cuectl.alerts.alerts import acknowledge, raise_alert, read_alert, sink_keys
+from cuectl.alerts.incidents import clear_alerts
 from cuectl.alerts.rules.alert import Alert, DeliveryStatus, alert_from_record, stderr_line
 from cuectl.cues.rules.record import Cue, CueState
 from cuectl.definitions.rules.definitions import AlertSink

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fixtures.observing import until
 from tests.fixtures.receiver import Receiver, Request, closed_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.fixtures.builder import Cuectl
@@ -26,13 +26,6 @@ START = "2026-11-21T02:00:00Z"
 def monitor() -> Iterator[Receiver]:
     with Receiver(200) as receiver:
         yield receiver
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        os.sched_yield()
 
 
 def over(cuectl: Cuectl) -> bool:
@@ -69,8 +62,8 @@ def test_a_success_is_pinged_after_its_start_with_one_run_id(
 ) -> None:
     pinging(cuectl, f"{monitor.url}/check", "echo", "all is done")
     assert cuectl.run("run-due").status == 0
-    eventually(lambda: len(monitor.requests) == 2)
-    eventually(lambda: over(cuectl))
+    until(lambda: len(monitor.requests) == 2)
+    until(lambda: over(cuectl))
 
     (start, first), (end, second) = map(parts, monitor.requests)
     assert (start, end) == ("/check/start", "/check")
@@ -84,19 +77,19 @@ def test_the_beginning_is_pinged_while_the_handler_runs(cuectl: Cuectl, monitor:
     cuectl.files({"go": ""})
     pinging(cuectl, f"{monitor.url}/check", "sh", "-c", "while [ -e go ]; do sleep 0.05; done")
     running = cuectl.start("run-due")
-    eventually(lambda: len(monitor.requests) == 1)
+    until(lambda: len(monitor.requests) == 1)
     assert parts(monitor.requests[0])[0] == "/check/start"
     (cuectl.work / "go").unlink()
     running.communicate(timeout=LIMIT_S)
-    eventually(lambda: len(monitor.requests) == 2)
-    eventually(lambda: over(cuectl))
+    until(lambda: len(monitor.requests) == 2)
+    until(lambda: over(cuectl))
 
 
 def test_a_monitor_that_is_not_there_counts_as_failed(cuectl: Cuectl) -> None:
     pinging(cuectl, f"http://127.0.0.1:{closed_port()}/check", "true")
     cuectl.run("run-due")
-    eventually(lambda: all(tried(path) for path in (cuectl.home / "pings").iterdir()))
-    eventually(lambda: not delivers(cuectl))
+    until(lambda: all(tried(path) for path in (cuectl.home / "pings").iterdir()))
+    until(lambda: not delivers(cuectl))
     # What told of the beginning comes too late by now.
     done = cuectl.at("2026-11-21T02:10:00Z").json("deliver")
     assert (done["pinged"], done["failed"]) == (0, 1)
@@ -111,8 +104,8 @@ def test_a_failure_is_pinged_with_its_status_and_the_end_of_the_log_masked(
     script = "seq 1 5000; echo token hush-hush-4711; exit 7"
     pinging(cuectl, f"{monitor.url}/check?create=1", "sh", "-c", script)
     cuectl.run("run-due")
-    eventually(lambda: len(monitor.requests) == 2)
-    eventually(lambda: over(cuectl))
+    until(lambda: len(monitor.requests) == 2)
+    until(lambda: over(cuectl))
 
     path, query = monitor.requests[1].path.split("?")
     assert path == "/check/7"
@@ -134,16 +127,16 @@ def test_what_is_not_believed_is_a_failure_and_what_is_to_be_verified_waits(
         cuectl.run("create", "--name", name, *options, "--", "true")
         cuectl.run("fire", name)
     cuectl.run("run-due")
-    eventually(lambda: len(monitor.requests) == 3)
-    eventually(lambda: over(cuectl))
+    until(lambda: len(monitor.requests) == 3)
+    until(lambda: over(cuectl))
     paths = sorted(parts(one)[0] for one in monitor.requests)
     assert paths == ["/check-person/start", "/check-proof/fail", "/check-proof/start"]
 
     (person,) = cuectl.json("executions", "list", "--cue", "person")
     cuectl.at("2026-11-21T02:20:00Z").run("verify", person["id"])
     cuectl.run("run-due")
-    eventually(lambda: len(monitor.requests) == 4)
-    eventually(lambda: over(cuectl))
+    until(lambda: len(monitor.requests) == 4)
+    until(lambda: over(cuectl))
     assert parts(monitor.requests[3])[0] == "/check-person"
 
 
@@ -151,7 +144,7 @@ def test_a_monitor_that_is_away_holds_nothing_up_and_gets_the_end_later(cuectl: 
     pinging(cuectl, f"http://127.0.0.1:{closed_port()}/check", "true")
     answer = cuectl.run("run-due")
     assert (answer.status, answer.stderr) == (0, "")
-    eventually(lambda: any("ping.failed" in line for line in journal(cuectl)))
+    until(lambda: any("ping.failed" in line for line in journal(cuectl)))
     cuectl.run("deliver")
     with Receiver(200) as monitor:
         # The address is in the record; the monitor comes back under another one.
@@ -160,9 +153,9 @@ def test_a_monitor_that_is_away_holds_nothing_up_and_gets_the_end_later(cuectl: 
         cuectl.at("2026-11-21T02:10:00Z").run("update", "job", "--ping-url", f"{monitor.url}/new")
         cuectl.run("fire", "job")
         cuectl.run("run-due")
-        eventually(lambda: len(monitor.requests) == 2)
+        until(lambda: len(monitor.requests) == 2)
     dropped = [line for line in journal(cuectl) if '"ping.dropped"' in line]
-    eventually(lambda: [line for line in journal(cuectl) if '"ping.dropped"' in line])
+    until(lambda: [line for line in journal(cuectl) if '"ping.dropped"' in line])
     assert all('"start"' in line for line in dropped)
 
 
@@ -183,7 +176,7 @@ def test_the_pass_itself_is_pinged_and_leaves_no_trace_in_the_journal(
     cuectl.at(START).run("create", "--name", "job", "--", "false")
     cuectl.run("fire", "job")
     cuectl.run("run-due")
-    eventually(lambda: len(monitor.requests) == 2)
+    until(lambda: len(monitor.requests) == 2)
 
     (start, first), (end, second) = map(parts, monitor.requests)
     # The pass worked although the work failed.
@@ -192,7 +185,7 @@ def test_the_pass_itself_is_pinged_and_leaves_no_trace_in_the_journal(
 
     before = journal(cuectl)
     cuectl.at("2026-11-21T02:06:00Z").run("run-due")
-    eventually(lambda: len(monitor.requests) == 4)
+    until(lambda: len(monitor.requests) == 4)
     assert journal(cuectl) == before
 
 
@@ -203,9 +196,9 @@ def test_passes_go_at_once_for_five_minutes_at_the_most_when_a_monitor_waits(
     os.utime(cuectl.home / "cue.yaml", (1_700_000_000, 1_700_000_000))
     cuectl.run("create", "--name", "job", "--", "false")
     cuectl.run("run-due")
-    eventually(lambda: len(monitor.requests) == 2)
-    _, since, until, *_ = (cuectl.home / "next").read_text().split()
-    assert int(until) - int(since) == 5 * 60_000
+    until(lambda: len(monitor.requests) == 2)
+    _, since, before, *_ = (cuectl.home / "next").read_text().split()
+    assert int(before) - int(since) == 5 * 60_000
 
     cuectl.run("run-due")
     assert (cuectl.home / "next").exists()
@@ -217,14 +210,14 @@ def test_a_pass_that_is_killed_is_pinged_as_failed(cuectl: Cuectl, monitor: Rece
     cuectl.run("create", "--name", "job", "--", "sh", "-c", "while [ -e go ]; do sleep 0.05; done")
     cuectl.run("fire", "job")
     running = cuectl.start("run-due")
-    eventually(lambda: len(monitor.requests) == 1)
+    until(lambda: len(monitor.requests) == 1)
     running.send_signal(signal.SIGKILL)
     running.communicate(timeout=LIMIT_S)
-    eventually(lambda: len(monitor.requests) == 2)
+    until(lambda: len(monitor.requests) == 2)
     assert parts(monitor.requests[1])[0] == "/pass/1"
     assert b"killed" in monitor.requests[1].body
     (cuectl.work / "go").unlink()
-    eventually(lambda: cuectl.run("run-due").status == 0)
+    until(lambda: cuectl.run("run-due").status == 0)
 
 
 @pytest.mark.parametrize("bad", ["ftp://x/y", "hc-ping.com/x", "https://a b/c", ""])

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cuectl.alerts.rules.payload import message_json
 from cuectl.alerts.sinks import NotDelivered, SinkContext, command
 from cuectl.definitions.rules.definitions import AlertSink
 from tests.alerts.test_alert import an_alert
+from tests.alerts.test_message import told
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +28,7 @@ def run(home: Path, *argv: str, alert: Alert | None = None, **environment: str) 
         masked=lambda text: text.replace("s3cret", "***"),
     )
     sink = AlertSink(name="ops", kind="command", argv=argv)
-    command.deliver(alert or an_alert(), sink, surroundings)
+    command.deliver(told(alert or an_alert()), sink, surroundings)
 
 
 def failed(home: Path, *argv: str) -> str:
@@ -51,7 +53,8 @@ open('got', 'w').write(json.dumps(found))
     run(tmp_path, *python(code, "{{ alert.title }}", "{{ alert.message }}"), alert=alert)
     arguments, given, variable = json.loads((tmp_path / "got").read_text())
     assert arguments == ["missed: backup", "zwei Zeilen; $(touch PWNED)"]
-    assert json.loads(given) == json.loads(variable) == alert.to_record()
+    assert json.loads(given) == json.loads(variable)
+    assert given == message_json(told(alert)) + "\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["got"]
 
 

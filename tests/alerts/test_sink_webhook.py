@@ -16,6 +16,7 @@ from cuectl.alerts.sinks import NotDelivered, SinkContext, webhook
 from cuectl.process import web_request
 from cuectl.values.times import from_text
 from tests.alerts.test_alert import an_alert
+from tests.alerts.test_message import told
 from tests.fixtures.receiver import Hook, Receiver, closed_port, is_genuine
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def key(tmp_path: Path) -> str:
 
 def post(hook: Hook) -> None:
     surroundings = SinkContext(home="/nowhere", environment={}, now=NOW)
-    webhook.deliver(ALERT, hook, surroundings)
+    webhook.deliver(told(ALERT), hook, surroundings)
 
 
 def refused(hook: Hook, *, lasting: bool) -> str:
@@ -155,7 +156,7 @@ def test_a_name_that_is_looked_up_for_ever_costs_the_limit_and_no_more(
     let_go = threading.Event()
 
     def look_up(*_: object, **__: object) -> list[object]:
-        let_go.wait(30)
+        let_go.wait(60)
         return []
 
     monkeypatch.setattr(webhook, "LIMIT_S", 0.1)

@@ -104,6 +104,7 @@ CASES: dict[str, Case] = {
     "demo": Case("", "x", 2),
     "scheduler install": Case("--scheduler crontab --dry-run", "--scheduler sundial", 2),
     "scheduler remove": Case("--dry-run", "--scheduler sundial", 2),
+    "scheduler watch": Case("", "x", 2),
     "scheduler status": Case("", "x", 2, good_status=4),
     "doctor": Case("", "x", 2, good_status=4),
     "import-crontab": Case("crontab.txt", "missing.txt", 5),
@@ -115,6 +116,9 @@ CASES: dict[str, Case] = {
     "completion": Case("bash", "tcsh", 2),
     "help": Case("create", _NONE, 5),
     "version": Case("", "x", 2),
+    "executors worker": Case(
+        "", "farm --config worker.yaml", 2, reason="tests/fleet/test_worker_command.py"
+    ),
     "mcp": Case("", "x", 2, reason="tests/mcp/test_mcp.py"),
     "workflow list": Case("", "x", 2),
     "workflow show": Case("done", _NONE, 5),

@@ -110,7 +110,9 @@ def test_a_type_that_is_not_known_is_refused(raised: Cuectl) -> None:
 
 
 def test_the_types_that_can_be_chosen_are_those_that_there_are() -> None:
-    assert {*TYPES, AlertType.TEST.value} == {kind.value for kind in AlertType}
+    assert {*TYPES, AlertType.TEST.value, AlertType.DIGEST.value} == {
+        kind.value for kind in AlertType
+    }
     enum = json.loads(SCHEMA.read_text())["properties"]["type"]["enum"]
     assert set(enum) == {kind.value for kind in AlertType}
 

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ from cuectl.executions.rules.record import CATCH_UP_WORDS, OnInterrupted, Overla
 from cuectl.executions.rules.verification import VerificationMode
 from cuectl.values.json_limits import PAYLOAD_BYTES
 from tests.cli.schema_check import assert_fits
+from tests.fixtures.terminal import shown
 
 if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
@@ -63,6 +63,9 @@ NO_DAYS: dict[str, object] = {
     "output_keep_s": None,
     "output_limit": None,
     "output_on_success": None,
+    "expect_within_s": None,
+    "expect_times": None,
+    "expect_by": None,
 }
 
 
@@ -195,16 +198,7 @@ def test_the_command_for_the_scheduler_names_a_home_that_was_moved(cuectl: Cuect
 
 
 def _on_a_terminal(cuectl: Cuectl, *words: str) -> str:
-    ours, theirs = pty.openpty()
-    process = cuectl.start(*words, stderr=theirs)
-    os.close(theirs)
-    process.communicate(timeout=30)
-    try:
-        return os.read(ours, 65_536).decode()
-    except OSError:
-        return ""
-    finally:
-        os.close(ours)
+    return shown(lambda terminal: cuectl.start(*words, stdout=subprocess.DEVNULL, stderr=terminal))
 
 
 BAD: list[tuple[tuple[str, ...], str]] = [

@@ -4,8 +4,9 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-import pexpect  # type: ignore[import-untyped]  # it has no types
 import pytest
+
+from tests.fixtures.terminal import Screen
 
 if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
@@ -40,25 +41,13 @@ def editor(cuectl: Cuectl, *scripts: str) -> None:
 
 def edit(cuectl: Cuectl, *answers: str) -> tuple[str, int]:
     """Edit on a terminal; return what was shown, and the exit status."""
-    environment = {**cuectl.environment, "TERM": "dumb"}
-    child = pexpect.spawn(
-        str(cuectl.programs / "cuectl"),
-        ["edit", "backup"],
-        env=environment,
-        cwd=str(cuectl.work),
-        timeout=30,
-        encoding="utf-8",
-        # Paths of tests are long, and a narrow terminal breaks the lines that name them.
-        dimensions=(24, 1000),
-    )
-    shown = ""
+    # Paths of tests are long, and a narrow terminal breaks the lines that name them.
+    screen = Screen(cuectl, "edit", "backup", TERM="dumb", COLUMNS="1000")
     for answer in answers:
-        child.expect_exact("[Y/n]")
-        shown += child.before or ""
-        child.sendline(answer)
-    child.expect(pexpect.EOF)
-    child.close()
-    return shown + (child.before or ""), child.exitstatus or 0
+        screen.expect(r"\[Y/n\]")
+        screen.type(answer)
+    status = screen.end()
+    return screen.text, status
 
 
 def drafts(cuectl: Cuectl) -> list[str]:

@@ -166,7 +166,7 @@ def test_a_pass_knows_the_events_that_sources_tell() -> None:
 def test_a_full_disk_behind_standard_output_is_an_error(cuectl: Cuectl) -> None:
     with open("/dev/full", "w") as full:
         process = cuectl.start("version", stdout=full)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
 
     assert err == (
         b"cuectl: error: 'standard output': no space left on device\n"
@@ -178,7 +178,7 @@ def test_a_full_disk_behind_standard_output_is_an_error(cuectl: Cuectl) -> None:
 def test_the_help_into_a_full_disk_is_an_error(cuectl: Cuectl) -> None:
     with open("/dev/full", "w") as full:
         process = cuectl.start("--help", stdout=full)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
 
     assert err.startswith(b"cuectl: error: 'standard output': no space left on device\n")
     assert process.returncode == 1
@@ -190,7 +190,7 @@ def test_a_reader_that_went_away_is_no_error_to_read_about(cuectl: Cuectl) -> No
 
     process = cuectl.start("version", stdout=writing)
     os.close(writing)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
 
     assert (err, process.returncode) == (b"", 141)
 
@@ -248,7 +248,7 @@ def shell(cuectl: Cuectl, line: str) -> subprocess.CompletedProcess[str]:
         cwd=cuectl.work,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pexpect  # type: ignore[import-untyped]
 import pytest
 
 from cuectl.cli.commands.passes import MOST_LINES, LiveLines
 from cuectl.passes.watching import Watched
+from tests.fixtures.terminal import Screen
 
 if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
 
-LIMIT_S = 60
 SCRIPT = "echo looking; while [ -e go ]; do sleep 0.05; done; echo over"
 
 
@@ -42,18 +41,6 @@ def screen(raw: str, width: int = 80) -> list[str]:
     return [line for line in lines if line]
 
 
-def terminal(cuectl: Cuectl, *words: str, **variables: str) -> Any:
-    return pexpect.spawn(
-        str(cuectl.programs / "cuectl"),
-        list(words),
-        env={**cuectl.environment, "TERM": "xterm", **variables},
-        cwd=str(cuectl.work),
-        encoding="utf-8",
-        timeout=LIMIT_S,
-        dimensions=(24, 80),
-    )
-
-
 def fired(cuectl: Cuectl) -> None:
     cuectl.files({"go": ""})
     cuectl.run("create", "--name", "slow-job", "--", "sh", "-c", SCRIPT)
@@ -63,16 +50,13 @@ def fired(cuectl: Cuectl) -> None:
 @pytest.mark.parametrize("words", [["run-due"], ["worker", "--once"]])
 def test_a_pass_shows_what_runs_and_takes_it_away(cuectl: Cuectl, words: list[str]) -> None:
     fired(cuectl)
-    shown = terminal(cuectl, *words)
+    shown = Screen(cuectl, *words)
     # Named, timed, and with what it printed last.
-    shown.expect(r"slow-job +\d+s +looking")
-    before = shown.before + shown.after
+    shown.expect(r"slow-job +[\d.]+m?s +looking")
     (cuectl.work / "go").unlink()
-    shown.expect(pexpect.EOF)
-    shown.close()
 
-    assert shown.exitstatus == 0
-    assert screen(before + shown.before) == ["1 started, 1 settled"]
+    assert shown.end() == 0
+    assert screen(shown.text) == ["1 started, 1 settled"]
 
 
 @pytest.mark.parametrize(
@@ -84,22 +68,19 @@ def test_who_wants_no_live_lines_gets_none(
 ) -> None:
     fired(cuectl)
     (cuectl.work / "go").unlink()
-    shown = terminal(cuectl, *words, **variables)
-    shown.expect(pexpect.EOF)
-    shown.close()
+    shown = Screen(cuectl, *words, **variables)
 
-    assert "\x1b[" not in shown.before
-    assert "looking" not in shown.before
+    assert shown.end() == 0
+    assert "\x1b[" not in shown.text
+    assert "looking" not in shown.text
 
 
 def test_fsck_and_gc_leave_only_their_answers(cuectl: Cuectl) -> None:
     fired(cuectl)
     for command in ("fsck", "gc"):
-        shown = terminal(cuectl, command)
-        shown.expect(pexpect.EOF)
-        shown.close()
-        assert shown.exitstatus == 0
-        assert len(screen(shown.before)) == 1
+        shown = Screen(cuectl, command)
+        assert shown.end() == 0
+        assert len(screen(shown.text)) == 1
 
 
 def running(count: int) -> list[Watched]:

@@ -197,7 +197,7 @@ class Following:
     def interrupt(self) -> tuple[int, bytes]:
         """End it as a person does; return its status and what it said on stderr."""
         self.process.send_signal(signal.SIGINT)
-        _, said = self.process.communicate(timeout=20)
+        _, said = self.process.communicate(timeout=60)
         return self.process.returncode, said
 
 

@@ -273,7 +273,8 @@ def test_systemd_finds_nothing_wrong_with_the_units(
     cuectl: Cuectl, systemd: StandIns, tmp_path: Path, name: str
 ) -> None:
     home = str(tmp_path / name)
-    assert cuectl.run("--home", home, "scheduler", "install", "--yes").status == 0
+    words = ("scheduler", "install", "--watch", "--yes")
+    assert cuectl.run("--home", home, *words).status == 0
     found = cuectl.json("--home", home, "scheduler", "status")["installed"]
     assert found[0]["current"] is True
     folder = cuectl.user / ".config" / "systemd" / "user"
@@ -318,3 +319,64 @@ def test_a_failing_crontab_is_one_clear_line(cuectl: Cuectl, cron: StandIns) -> 
         "you (ana) are not allowed to use this program",
         "install cron, or keep 'cuectl worker' running",
     )
+
+
+def test_a_watch_is_a_line_of_its_own_and_goes_with_the_other(
+    cuectl: Cuectl, cron: StandIns
+) -> None:
+    cron.crontab = OTHER
+    assert cuectl.run("scheduler", "install", "--yes").status == 0
+    assert cuectl.json("scheduler", "status")["installed"][0]["watched"] is False
+    assert cuectl.run("scheduler", "install", "--watch", "--yes").status == 0
+    line = line_of(cuectl)
+    watch = line.replace("* * * * *", "7-59/15 * * * *").replace(
+        "run-due", "scheduler watch --quiet"
+    )
+    region = f"# BEGIN CUECTL\n{NOTE}\n{line}\n{watch}\n# END CUECTL\n".encode()
+    assert cron.crontab == OTHER + region
+    for words in ((), ("--watch",)):
+        assert "already" in cuectl.run("scheduler", "install", *words, "--yes").stdout
+    found = cuectl.json("scheduler", "status")["installed"]
+    assert [(one["watched"], one["current"]) for one in found] == [(True, True)]
+    assert "watched    each 15 minutes" in cuectl.run("scheduler", "status").stdout
+
+    cron.crontab = OTHER + region.replace(b"7-59/15", b"3")
+    assert cuectl.json("scheduler", "status")["installed"][0]["current"] is False
+    assert cuectl.run("scheduler", "install", "--yes").status == 0, "it is brought up to date"
+    assert cron.crontab == OTHER + region
+    assert cuectl.run("scheduler", "remove", "--yes").status == 0
+    assert cron.crontab == OTHER
+
+
+def test_a_timer_is_watched_by_another(cuectl: Cuectl, systemd: StandIns) -> None:
+    assert cuectl.run("scheduler", "install", "--watch", "--yes").status == 0
+    folder = cuectl.user / ".config" / "systemd" / "user"
+    service = (folder / "cuectl-watch.service").read_text().splitlines()
+    assert f"ExecStart={cuectl.programs}/cuectl scheduler watch --quiet" in service
+    assert "OnCalendar=*:07/15" in (folder / "cuectl-watch.timer").read_text().splitlines()
+    timers = ["cuectl.timer", "cuectl-watch.timer"]
+    assert systemd.calls() == [
+        "--user daemon-reload",
+        *(f"--user enable --now {one}" for one in timers),
+    ]
+    found = cuectl.json("scheduler", "status")["installed"]
+    assert [(one["watched"], one["current"]) for one in found] == [(True, True)]
+    assert "already" in cuectl.run("scheduler", "install", "--yes").stdout
+    assert cuectl.run("scheduler", "remove", "--yes").status == 0
+    assert list(folder.iterdir()) == []
+    assert systemd.calls()[3:] == [
+        *(f"--user disable --now {one}" for one in timers),
+        "--user daemon-reload",
+    ]
+
+
+def test_an_agent_of_launchd_is_watched_by_another(cuectl: Cuectl, launchd: StandIns) -> None:
+    assert cuectl.run("scheduler", "install", "--watch", "--yes").status == 0
+    folder = cuectl.user / "Library" / "LaunchAgents"
+    job = plistlib.loads((folder / "cuectl.watch.plist").read_bytes())
+    program = f"{cuectl.programs}/cuectl"
+    assert job["ProgramArguments"] == [program, "scheduler", "watch", "--quiet"]
+    assert job["StartInterval"] == 900
+    assert cuectl.json("scheduler", "status")["installed"][0]["watched"] is True
+    assert cuectl.run("scheduler", "remove", "--yes").status == 0
+    assert list(folder.iterdir()) == []

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from cuectl.alerts.alerts import raise_alert
 from cuectl.cues.rules.record import CueState
 from tests.alerts.test_alerts import CUE
+from tests.fixtures.observing import until
 
 if TYPE_CHECKING:
     from cuectl.process.runtime import Runtime
@@ -133,12 +134,9 @@ def test_what_runs_and_what_waits_is_counted(cuectl: Cuectl) -> None:
     for name in ("long", "hand", "nobody"):
         run(cuectl, "fire", name)
     process = cuectl.start("run-due")
-    deadline = time.monotonic() + 20
-    while not (cuectl.work / "started").exists():
-        assert time.monotonic() < deadline
-        os.sched_yield()
-    while (found := look(cuectl))["verification_pending"] != 1:
-        assert time.monotonic() < deadline
+    until((cuectl.work / "started").exists, "the long one has started")
+    until(lambda: look(cuectl)["verification_pending"] == 1, "the other one waits for a person")
+    found = look(cuectl)
     assert [one["cue_name"] for one in found["running"]] == ["long"]
     assert (found["pending"], found["passes"], found["claimed"]) == (1, 1, 0)
     shown = cuectl.run("status").stdout
@@ -147,7 +145,7 @@ def test_what_runs_and_what_waits_is_counted(cuectl: Cuectl) -> None:
     assert shown.startswith("? 1 waiting for you\n  ? hand  to verify for ")
     assert "  cuectl verify hand\n" in shown
     (cuectl.work / "go").touch()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     found = look(cuectl)
     assert (found["running"], found["passes"]) == ([], 0)
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-import struct
 import subprocess
-import termios
-from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from typing import TYPE_CHECKING
 
@@ -16,6 +12,7 @@ import pytest
 
 from tests.cli.test_every_command import Scene, scene
 from tests.cli.test_frame_start import modules_after
+from tests.fixtures.terminal import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,29 +38,12 @@ queues: {chores: {agent: bot}}
 
 def on_terminal(cuectl: Cuectl, columns: int, *words: str, errors: bool = False) -> list[str]:
     """Return the lines that a terminal of that width shows of standard output, or of both."""
-    ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    beside = theirs if errors else subprocess.DEVNULL
-    process = cuectl.start(*words, stdout=theirs, stderr=beside)
-    with ThreadPoolExecutor(1) as pool:
-        # A terminal whose other end closes may drop what it still holds: it stays open until then.
-        found = pool.submit(_read_up_to_the_end, ours)
-        process.wait(timeout=60)
-        os.write(theirs, _END)
-        text = found.result(timeout=60)
-    os.close(theirs)
-    os.close(ours)
-    return text.decode().replace("\r\n", "\n").splitlines()
-
-
-_END = b"\0the end\0"
-
-
-def _read_up_to_the_end(terminal: int) -> bytes:
-    found = b""
-    while not found.endswith(_END):
-        found += os.read(terminal, 65536)
-    return found.removesuffix(_END)
+    return shown(
+        lambda terminal: cuectl.start(
+            *words, stdout=terminal, stderr=terminal if errors else subprocess.DEVNULL
+        ),
+        columns,
+    ).splitlines()
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import pexpect  # type: ignore[import-untyped]
-
 from tests.fixtures.background import WAITS
+from tests.fixtures.terminal import Screen
 
 if TYPE_CHECKING:
     from tests.fixtures.background import Passes
@@ -32,17 +31,12 @@ def test_what_is_going_on(cuectl: Cuectl, passes: Passes) -> None:
     assert re.fullmatch(r"ENDED    ✗ bad  failed .*  exit 1: error: token expired", lines[-1])
     assert cuectl.json("top", "--once")["home"] == str(cuectl.home)
 
-    screen = pexpect.spawn(
-        str(cuectl.programs / "cuectl"), ["top"], cwd=str(cuectl.work), timeout=60,
-        env={**cuectl.environment, "TERM": "xterm"}, encoding="utf-8",
-    )  # fmt: skip
+    screen = Screen(cuectl, "top")
     screen.expect("RUNNING  ▸ long")
     (cuectl.work / "go").touch()
     screen.expect("ENDED    ✓ long  passed")
-    screen.sendintr()
-    screen.expect(pexpect.EOF)
-    screen.close()
-    assert screen.exitstatus == 0
+    screen.interrupt()
+    assert screen.end() == 0
     assert busy.end() == 0
 
 
@@ -71,41 +65,36 @@ def test_keys_choose_a_line_show_its_output_and_act_after_a_yes(cuectl: Cuectl) 
     cuectl.run("create", "--name", "good", "--shell", "echo all is well")
     cuectl.run("fire", "bad", "--wait")
     cuectl.run("fire", "good", "--wait")
-    screen = pexpect.spawn(
-        str(cuectl.programs / "cuectl"), ["top"], cwd=str(cuectl.work), timeout=60,
-        env={**cuectl.environment, "TERM": "xterm"}, encoding="utf-8", dimensions=(24, 100),
-    )  # fmt: skip
+    screen = Screen(cuectl, "top")
 
     def chosen(line: str) -> None:
-        screen.expect_exact(f"\x1b[7m{line}")
-        screen.expect_exact("q quit")
+        screen.child.expect_exact(f"\x1b[7m{line}")
+        screen.child.expect_exact("q quit")
 
-    screen.expect_exact("\x1b[?1049h")
+    screen.child.expect_exact("\x1b[?1049h")
     chosen("FAILING  ✗ bad")
-    screen.send("j")
+    screen.child.send("j")
     chosen("ENDED    ✓ good")
-    screen.send("\x1b[B")
+    screen.child.send("\x1b[B")
     chosen("ENDED    ✗ bad")
-    screen.send("\r")
-    screen.expect_exact("error: token expired")
-    screen.expect_exact("enter back")
-    screen.send("\x1b")
+    screen.child.send("\r")
+    screen.child.expect_exact("error: token expired")
+    screen.child.expect_exact("enter back")
+    screen.child.send("\x1b")
     chosen("ENDED    ✗ bad")
-    screen.send("k")
+    screen.child.send("k")
     chosen("ENDED    ✓ good")
-    screen.send("f")
-    screen.expect_exact("fire good? y/n")
-    screen.send("n")
-    screen.expect_exact("nothing was changed")
-    screen.send("f")
-    screen.expect_exact("fire good? y/n")
-    screen.send("y")
-    screen.expect_exact("good  queued; starts on the next pass")
-    screen.send("q")
-    screen.expect_exact("\x1b[?1049l")
-    screen.expect_exact("ENDED    ✗ bad")
-    screen.expect(pexpect.EOF)
-    screen.close()
-    assert screen.exitstatus == 0
+    screen.child.send("f")
+    screen.child.expect_exact("fire good? y/n")
+    screen.child.send("n")
+    screen.child.expect_exact("nothing was changed")
+    screen.child.send("f")
+    screen.child.expect_exact("fire good? y/n")
+    screen.child.send("y")
+    screen.child.expect_exact("good  queued; starts on the next pass")
+    screen.child.send("q")
+    screen.child.expect_exact("\x1b[?1049l")
+    screen.child.expect_exact("ENDED    ✗ bad")
+    assert screen.end() == 0
     fired = cuectl.json("executions", "list", "--status", "pending")
     assert [one["cue_name"] for one in fired] == ["good"]

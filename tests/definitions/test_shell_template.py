@@ -27,7 +27,7 @@ def words(shell: str, command: str, cwd: Path) -> list[str]:
     show = 'show() { for word; do printf "%s\\0" "$word"; done; }\n'
     argv = [shell, "sh", "-c"] if shell == "busybox" else [shell, "-c"]
     done = subprocess.run(
-        [*argv, show + command], cwd=cwd, capture_output=True, text=True, check=False, timeout=30
+        [*argv, show + command], cwd=cwd, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.stderr == ""
     return done.stdout.split("\0")[:-1]

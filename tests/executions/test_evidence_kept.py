@@ -173,7 +173,7 @@ def test_a_late_report_does_not_wipe_earlier_evidence(cuectl: Cuectl, state: Sto
     words = ("--result-url", "https://x.example/", "--external-id", "other")
     answer = cuectl.run("report", "--execution", identity, *words)
     (cuectl.work / "go").touch()
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
 
     assert "'external_id' was reported otherwise before" in answer.stderr
     one = shown(cuectl)

@@ -50,7 +50,7 @@ def run(executor: LocalExecutor, start: Start) -> tuple[tuple[int | None, int | 
     """Start a process, wait for its end; return how it ended and what it printed."""
     process = executor.spawn(start)
     executor.come_back()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (ended := reap(process.pid.__eq__)):
         assert time.monotonic() < deadline
         select.select([], [], [], 0.002)

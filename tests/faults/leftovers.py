@@ -13,7 +13,7 @@ import signal
 import time
 from pathlib import Path
 
-_PATIENCE_S = 5.0
+_PATIENCE_S = 60.0
 _KERNEL = 2  # the parent of the kernel's own threads
 
 
@@ -43,7 +43,7 @@ def kill_leftovers(root: Path) -> list[int]:
     return killed
 
 
-def await_quiet(root: Path, deadline_s: float = 10.0) -> bool:
+def await_quiet(root: Path, deadline_s: float = 60.0) -> bool:
     """Wait until nothing that belongs to `root` lives; False if the time was not enough."""
     deadline = time.monotonic() + deadline_s
     while found := leftovers(root):

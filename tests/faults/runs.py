@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _REPEATABLE = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-_PATIENCE_S = 10.0
+_PATIENCE_S = 60.0
 
 
 class How(TypedDict, total=False):

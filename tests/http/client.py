@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.fixtures.builder import Cuectl
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 @dataclass(frozen=True)

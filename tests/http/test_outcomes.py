@@ -160,7 +160,7 @@ class Attempts:
         (self.cuectl.work / f"go.{attempt}").touch()
 
     def end(self) -> str:
-        _, err = self.process.communicate(timeout=30)
+        _, err = self.process.communicate(timeout=60)
         return err.decode()
 
 

@@ -59,7 +59,7 @@ def handlers(cuectl: Cuectl) -> list[Handler]:
 def finish(process: subprocess.Popen[bytes], handlers: list[Handler], said: str = "") -> None:
     for one in handlers:
         one.end()
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert said in err.decode()
     assert bool(said) == bool(err), err

@@ -28,7 +28,8 @@ mkdir -m 1730 /var/spool/cron/crontabs
 mount -t tmpfs none /etc/cron.d
 mount --bind /dev/null /etc/crontab
 mount -t tmpfs none /run
-cuectl scheduler install --yes
+cuectl scheduler install --watch --yes
+sed -i 's/^7-59.15 /* /' /var/spool/cron/crontabs/root
 exec /usr/sbin/cron -f
 """
 
@@ -63,6 +64,7 @@ def test_cron_runs_what_is_due(cuectl: Cuectl, tmp_path: Path) -> None:
     )
     try:
         until(_is_proven(cuectl), "cron has run it", NEXT_MINUTE_S)
+        until((home / "watch").exists, "cron has called the watch", NEXT_MINUTE_S)
     finally:
         cron.terminate()
         cron.wait()

@@ -224,7 +224,7 @@ def test_next_that_is_no_file_of_ours_is_no_answer(
     else:
         path.mkdir()
 
-    answer = cuectl.run("run-due", limit_s=20)
+    answer = cuectl.run("run-due", limit_s=60)
 
     assert answer.status == 0 or kind == "directory"
     if kind == "directory":

@@ -397,7 +397,7 @@ def test_a_stopped_pass_is_named_by_those_who_wait_for_the_lock(
         check=False,
     )
     holder.send_signal(signal.SIGCONT)
-    holder.communicate(timeout=20)
+    holder.communicate(timeout=60)
 
     assert done.returncode == 11, done
     assert f"held by process {holder.pid}" in done.stderr

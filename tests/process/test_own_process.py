@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cuectl.process.runtime import own_command, start_detached
+from cuectl.process.runtime import Clock, clock_from, own_command, start_detached
+from cuectl.values.times import from_text
+from tests.fixtures.observing import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from cuectl.process.runtime import Runtime
     from tests.fixtures.builder import Cuectl
-
-LIMIT_S = 20
 
 
 def test_the_installed_script_starts_itself_again(
@@ -87,8 +86,17 @@ def _children() -> set[int]:
 
 
 def _await(path: Path) -> str:
-    deadline = time.monotonic() + LIMIT_S
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} never came"
-        os.sched_yield()
+    until(path.exists, f"{path} has come")
     return path.read_text()
+
+
+def test_what_a_process_starts_sees_the_time_of_that_process_however_late_it_looks() -> None:
+    ours = Clock(from_text("2026-11-21T02:00:00Z"))
+    begun = ours.now()
+    theirs = clock_from(ours.environment())
+    until(lambda: ours.now() > begun + 1)
+
+    before, seen, after = ours.now(), theirs.now(), ours.now()
+    assert before <= seen <= after
+    # And so does what that starts.
+    assert before <= clock_from(theirs.environment()).now() <= ours.now()

@@ -24,7 +24,7 @@ MARKS = {"CUE_EXECUTION_ID": ID, "CUE_ATTEMPT": "1", "PATH": "/usr/bin:/bin"}
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         select.select([], [], [], 0.005)
@@ -124,7 +124,7 @@ def test_all_are_asked_to_end(trees: Trees) -> None:
     asked = process_tree.terminate(ID, 1, main.pid)
 
     assert set(asked) == {main.pid, child}
-    assert main.wait(timeout=20) == -signal.SIGTERM
+    assert main.wait(timeout=60) == -signal.SIGTERM
     until(lambda: not process_tree.members(ID, 1, None))
 
 
@@ -185,12 +185,13 @@ def test_a_name_with_parentheses_and_blanks_is_read(trees: Trees, tmp_path: obje
 
 
 def test_a_tree_is_asked_first_and_killed_when_its_grace_is_over(trees: Trees) -> None:
-    polite = trees.start("trap 'exit 0' TERM; echo $$; sleep 60 & wait")
+    # No child: what a shell with a trap has just forked may miss the signal.
+    polite = trees.start("echo $$; exec sleep 600")
     trees.pids(polite, 1)
     end = process_tree.TreeEnd(ID, 1, polite.pid, grace_s=60.0, kill_s=60.0)
     until(end.is_over)
     assert end.left == {}
-    assert polite.wait() in (0, -signal.SIGTERM)
+    assert polite.wait() == -signal.SIGTERM
     stubborn = trees.start("trap '' TERM; echo $$; while :; do sleep 60; done")
     trees.pids(stubborn, 1)
     end = process_tree.TreeEnd(ID, 1, stubborn.pid, grace_s=0.2, kill_s=60.0)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 
-from cuectl.definitions.rules.templates import PLACE, BadTemplate, argument_list
 from cuectl.values.records import dataclass, field, replace
 from cuectl.values.safe_text import one_line
 from cuectl.values.times import DAY, members_of, record_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cuectl.values.records import Record
 
 LONGEST_MESSAGE = 1000
 RETRY_WAITS_S = (60, 300, 900, 3600)
 LATER_WAIT_S = 6 * 3600
 _LONGEST_LINE = 500
-_LONGEST_FIELD = 1000
 GIVE_UP_AFTER_MS = 3 * DAY
 
 
@@ -31,6 +26,8 @@ class AlertType(StrEnum):
     CONSECUTIVE_FAILURES = "consecutive_failures"
     OUTCOME_TIMEOUT = "outcome_timeout"
     MISSED = "missed"
+    LATE = "late"
+    SLOW = "slow"
     INTERRUPTED = "interrupted"
     OVERLAP = "overlap"
     NO_HANDLER = "no_handler"
@@ -40,6 +37,9 @@ class AlertType(StrEnum):
     CHAIN_DEPTH = "chain_depth"
     SOURCE_FAILED = "source_failed"
     NOTIFICATION = "notification"
+    RECOVERED = "recovered"
+    DIGEST = "digest"  # many at once for one sink; it has no record
+    SCHEDULER_SILENT = "scheduler_silent"
     CLOCK_RESET = "clock_reset"
     VIEW_QUARANTINED = "view_quarantined"
     JOURNAL_DAMAGED = "journal_damaged"
@@ -63,7 +63,10 @@ class DeliveryStatus(StrEnum):
 
 
 _CRITICAL = frozenset(
-    {AlertType.CONSECUTIVE_FAILURES, AlertType.JOURNAL_DAMAGED, AlertType.DELIVERY_FAILED}
+    {
+        *(AlertType.CONSECUTIVE_FAILURES, AlertType.JOURNAL_DAMAGED, AlertType.DELIVERY_FAILED),
+        AlertType.SCHEDULER_SILENT,
+    }
 )
 
 
@@ -94,7 +97,16 @@ def delivery_from_record(record: Record) -> Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """The record of an alert."""
+    """The record of an alert, which is one message to all of its sinks.
+
+    Attributes:
+        since: when what it tells of began, if that was earlier.
+        failures: how many ends, or occurrences that did not run, it tells of.
+        incident: of a reminder or a recovery, the id of the alert that opened the incident.
+        resolved_at: when the condition ended; of the alert that opened the incident.
+        remind_at: when it is told of again, unless that has ended or somebody has seen it.
+        parts: of a digest, which has no record, the alerts that it stands for.
+    """
 
     id: str
     type: AlertType
@@ -105,6 +117,12 @@ class Alert:
     message: str  # masked; may hold several lines
     created_at: int
     acknowledged_at: int | None = None
+    since: int | None = None
+    failures: int = 0
+    incident: str | None = None
+    resolved_at: int | None = None
+    remind_at: int | None = None
+    parts: tuple[Alert, ...] = ()
     delivered: dict[str, Delivery] = field(default_factory=dict)  # by sink
 
     @property
@@ -137,10 +155,12 @@ class Alert:
     def to_record(self) -> Record:
         """Return what `alerts/<id>.json` holds, which is also its public form."""
         delivered = {name: one.to_record() for name, one in self.delivered.items()}
-        return record_of(self, _INSTANTS) | {"delivered": delivered}
+        record = record_of(self, _INSTANTS) | {"delivered": delivered}
+        del record["parts"]
+        return record
 
 
-_INSTANTS = ("created_at", "acknowledged_at")
+_INSTANTS = ("created_at", "acknowledged_at", "since", "resolved_at", "remind_at")
 
 
 def alert_from_record(record: Record) -> Alert:
@@ -201,65 +221,3 @@ def title(alert: Alert) -> str:
     """Return a subject line: `verification failed: nightly-audit`."""
     words = alert.type.value.replace("_", " ")
     return f"{words}: {one_line(alert.cue_name, 100)}" if alert.cue_name else words
-
-
-def fields(alert: Alert) -> dict[str, str]:
-    """Return what `{{ alert.NAME }}` can name, each one line without controls.
-
-    A line break in a subject is how headers are forged (reference/reliability.md, S28).
-    """
-    record = alert.to_record()
-    found = {
-        "id": alert.id,
-        "type": alert.type.value,
-        "severity": alert.severity.value,
-        "title": title(alert),
-        "message": alert.message,
-        "cue": alert.cue_name,
-        "cue_id": alert.cue_id,
-        "execution": alert.execution_id,
-        "created_at": record["created_at"],
-    }
-    return {name: one_line(text or "", _LONGEST_FIELD) for name, text in found.items()}
-
-
-def command_line(argv: Sequence[str], alert: Alert) -> list[str]:
-    """Return the arguments of a command; a value stays in its element and makes no option of it.
-
-    Raises BadTemplate: the program is a template, or a template names something else.
-    """
-    if "{{" in argv[0]:
-        raise BadTemplate("the program of an alert's command can't be a template")
-    import re
-
-    values = fields(alert)
-    for place in (match for element in argv[1:] for match in re.finditer(PLACE, element)):
-        if place[1].removeprefix("alert.") not in values or not place[1].startswith("alert."):
-            hint = f"there are: {' '.join(f'alert.{name}' for name in values)}"
-            raise BadTemplate(f"template '{place[0]}' names nothing of an alert", hint=hint)
-    filled = argument_list(argv, {"alert": values})
-    return [
-        f" {text}" if text.startswith("-") and not element.startswith("-") else text
-        for element, text in zip(argv, filled, strict=True)
-    ]
-
-
-def alert_json(alert: Alert) -> str:
-    """Return the public record as one line of ASCII."""
-    return json.dumps(alert.to_record(), separators=(",", ":"))
-
-
-def webhook_body(alert: Alert) -> bytes:
-    """Return what a webhook gets: the peer's body, keys sorted (reference/cueapi.md 4)."""
-    record = alert.to_record()
-    body = {
-        "alert_id": alert.id,
-        "alert_type": record["type"],
-        "severity": record["severity"],
-        "message": alert.message,
-        "execution_id": alert.execution_id,
-        "cue_id": alert.cue_id,
-        "created_at": record["created_at"],
-        "metadata": {"cue_name": alert.cue_name} if alert.cue_name else {},
-    }
-    return json.dumps(body, sort_keys=True).encode("ascii")

@@ -1,8 +1,8 @@
 """Where alerts go: what a sink is, and which kinds there are.
 
-A sink that may take time or fail is a module of this package with `deliver(alert, sink, context)`,
-which returns when its receiver has the alert and raises `NotDelivered` otherwise. To add one: write
-the module, add its name to `SLOW`, and let `alerts/section.py` read its keys.
+A sink that may take time or fail is a module of this package with `deliver(message, sink,
+context)`, which returns when its receiver has the message and raises `NotDelivered` otherwise. To
+add one: write the module, add its name to `SLOW`, and let `alerts/section.py` read its keys.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cuectl.alerts.rules.alert import Alert
+    from cuectl.alerts.rules.message import Message
     from cuectl.definitions.rules.definitions import AlertSink
 
 # `cuectl deliver` serves these, never a pass.
@@ -32,6 +32,8 @@ class SinkContext:
     environment: Mapping[str, str]  # for programs that it starts
     now: int
     masked: Callable[[str], str] = str  # hides the declared secrets
+    host: str = "this machine"
+    zone: str = "UTC"  # in which texts have their times
 
 
 class NotDelivered(Exception):
@@ -43,16 +45,17 @@ class NotDelivered(Exception):
         self.lasting = lasting
 
 
-def deliver(alert: Alert, sink: AlertSink, context: SinkContext) -> None:
-    """Hand an alert to a sink of any of the `KINDS`. Raises NotDelivered: it was not taken."""
+def deliver(message: Message, sink: AlertSink, context: SinkContext) -> None:
+    """Hand a message to a sink of any of the `KINDS`. Raises NotDelivered: it was not taken."""
     match sink.kind:
         case "stderr":
-            sys.stderr.write(f"cuectl: {stderr_line(alert)}\n")
+            for alert in message.alerts:
+                sys.stderr.write(f"cuectl: {stderr_line(alert)}\n")
             sys.stderr.flush()
-        case "command" | "webhook":
+        case kind if kind in SLOW:
             from importlib import import_module
 
-            import_module(f"{__name__}.{sink.kind}").deliver(alert, sink, context)
+            import_module(f"{__name__}.{kind}").deliver(message, sink, context)
         case _:
             # The journal has every alert anyway, by `cuectl log`.
             return

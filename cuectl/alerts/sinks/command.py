@@ -7,14 +7,14 @@ import signal
 import threading
 from tempfile import TemporaryFile
 
-from cuectl.alerts.rules.alert import alert_json, command_line
+from cuectl.alerts.rules.payload import command_line, message_json
 from cuectl.alerts.sinks import NotDelivered
 from cuectl.definitions.rules.templates import BadTemplate
 from cuectl.process.start_failure import start_failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cuectl.alerts.rules.alert import Alert
+    from cuectl.alerts.rules.message import Message
     from cuectl.alerts.sinks import SinkContext
     from cuectl.definitions.rules.definitions import AlertSink
 
@@ -23,16 +23,16 @@ _TAIL_BYTES = 2_000
 _TAIL_LETTERS = 200
 
 
-def deliver(alert: Alert, sink: AlertSink, context: SinkContext) -> None:
+def deliver(message: Message, sink: AlertSink, context: SinkContext) -> None:
     """Run the command in the directory of its file; wait for its end, 30 seconds at the most.
 
     Children that it leaves behind are not waited for.
     """
     try:
-        argv = command_line(sink.argv, alert)
+        argv = command_line(sink.argv, message)
     except BadTemplate as error:
         raise NotDelivered(error.message, lasting=True) from error
-    text = alert_json(alert)
+    text = message_json(message)
     environment = {**context.environment, "CUE_ALERT": text, "CUECTL_HOME": context.home}
     directory = os.path.expanduser(sink.cwd or context.home)
     with TemporaryFile(buffering=0) as given, TemporaryFile(buffering=0) as said:

@@ -11,7 +11,7 @@ import os
 import ssl
 import threading
 
-from cuectl.alerts.rules.alert import webhook_body
+from cuectl.alerts.rules.payload import DIGEST, webhook_body
 from cuectl.alerts.sinks import NotDelivered
 from cuectl.process.web_request import LIMIT_S, Unreachable, connected, resolve, signature
 from cuectl.store.handler_files import read_secret
@@ -19,7 +19,7 @@ from cuectl.values.errors import CuectlError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cuectl.alerts.rules.alert import Alert
+    from cuectl.alerts.rules.message import Message
     from cuectl.alerts.sinks import SinkContext
     from cuectl.definitions.rules.definitions import AlertSink
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 LATER = frozenset({408, 425, 429})
 
 
-def deliver(alert: Alert, sink: AlertSink, context: SinkContext) -> None:
-    """Post the alert; an answer of 2xx within ten seconds, name look-up included, is success."""
-    body = webhook_body(alert)
-    headers = _headers(alert, body, _secret(sink), context.now // 1000)
+def deliver(message: Message, sink: AlertSink, context: SinkContext) -> None:
+    """Post the message; an answer of 2xx within ten seconds, name look-up included, is success."""
+    body = webhook_body(message)
+    headers = _headers(message, body, _secret(sink), context.now // 1000)
     post(sink.url or "", headers, body, allow_private=sink.allow_private)
 
 
@@ -53,12 +53,12 @@ def _secret(sink: AlertSink) -> bytes | None:
         raise NotDelivered(error.message, lasting=True) from error
 
 
-def _headers(alert: Alert, body: bytes, secret: bytes | None, seconds: int) -> dict[str, str]:
+def _headers(message: Message, body: bytes, secret: bytes | None, seconds: int) -> dict[str, str]:
     timestamp = str(seconds)
     headers = {
         "Content-Type": "application/json",
-        "X-CueAPI-Alert-Id": alert.id,
-        "X-CueAPI-Alert-Type": alert.type.value,
+        "X-CueAPI-Alert-Id": message.id,
+        "X-CueAPI-Alert-Type": DIGEST if message.is_digest else message.alerts[0].type.value,
         "X-CueAPI-Timestamp": timestamp,
         "X-CueAPI-Alert-Timestamp": timestamp,
     }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # As in alerts/rules/alert.py, which a command that is only parsed does without; a test compares.
 TYPES = (
     *("verification_failed", "consecutive_failures", "outcome_timeout", "missed", "interrupted"),
+    *("late", "slow", "recovered"),
     *("overlap", "no_handler", "queue_full", "budget", "fan_in_timeout", "chain_depth"),
     *("source_failed", "notification"),
     *("clock_reset", "view_quarantined", "journal_damaged", "delivery_failed"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
 from cuectl.cli.commands.input import confirm
 from cuectl.cli.frame.declare import Option, command
-from cuectl.values.errors import Conflict, CuectlError, ExitStatus
+from cuectl.values.errors import Conflict, CuectlError, ExitStatus, NotFound
+from cuectl.values.safe_text import visible
 from cuectl.values.times import to_text
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ CHOICES = ("auto", "crontab", "systemd-timer", "launchd")
 WHICH = Option(
     "--scheduler NAME", "Which one: auto takes the first that can be used here", choices=CHOICES
 )
+WATCHES = Option("--watch", "Also tell your alert sinks, each 15 minutes, should no pass be made")
 DRY_RUN = Option("--dry-run", "Show what would be written and run; change nothing")
 YES = Option("--yes", "Do it without being asked")
 
@@ -75,6 +78,7 @@ def _difference(before: bytes | None, after: bytes | None) -> Iterator[Line]:
 @command(
     "scheduler install",
     WHICH,
+    WATCHES,
     DRY_RUN,
     YES,
     exits={
@@ -83,7 +87,7 @@ def _difference(before: bytes | None, after: bytes | None) -> Iterator[Line]:
     },
     see="scheduler status, scheduler remove, run-due, status",
 )
-def install(call: Call, *, scheduler: str | None, dry_run: bool, yes: bool) -> None:
+def install(call: Call, *, scheduler: str | None, watch: bool, dry_run: bool, yes: bool) -> None:
     """Have cron, a systemd timer or launchd call run-due each minute.
 
     Shows the exact text that is written and the commands that are run, asks, and does it. Paths are
@@ -92,16 +96,20 @@ def install(call: Call, *, scheduler: str | None, dry_run: bool, yes: bool) -> N
 
     Installing again brings what is there up to date, after cuectl has moved or PATH has changed.
     Each state directory has an entry of its own.
+
+    With --watch, a second entry calls 'cuectl scheduler watch' each 15 minutes, which tells when
+    no pass is made. It stays until 'scheduler remove'.
     """
     site = _site(call)
     chosen = _choose(site, scheduler)
-    steps = chosen.installation()
+    steps = chosen.installation(watch=watch)
     if not steps:
         call.out.say(f"{chosen.name} calls 'cuectl run-due' each minute already")
     if steps and not dry_run:
         # A scheduler would fail each minute where the home can't be made.
         _ = call.runtime.existing_store
-    question = f"have {chosen.name} call 'cuectl run-due' each minute?"
+    also = ", and watch that it does" if watch else ""
+    question = f"have {chosen.name} call 'cuectl run-due' each minute{also}?"
     done = _carry_out(call, steps, question, dry_run=dry_run, yes=yes)
     if steps and not dry_run:
         if chosen.installed() is None:
@@ -197,6 +205,39 @@ def show_scheduler(call: Call, *, scheduler: str | None) -> int | None:
     return None if works else ExitStatus.NO
 
 
+@command(
+    "scheduler watch",
+    exits={4: "no pass was made since it looked before"},
+    see="scheduler install, alerts list, status",
+)
+def watch_scheduler(call: Call) -> int | None:
+    """Tell your alert sinks when nothing calls run-due.
+
+    What the second entry of 'scheduler install --watch' calls. If no pass was made since it looked
+    before, it raises the alert 'scheduler_silent', once, and a recovery when passes are made again.
+    It is no pass itself. Where the state directory is locked or damaged, it says so, and hands the
+    alert to your sinks all the same. What it prints on standard error is mailed by cron.
+
+    A machine that was off or asleep is no reason for an alert. Should cron itself be dead, nothing
+    on this machine can tell; a monitor elsewhere can: settings.ping_url in cue.yaml(5).
+    """
+    from cuectl.installation.watch import watch
+
+    # A damaged one is what it has to tell of.
+    if not os.path.isdir(call.runtime.home):
+        raise NotFound(f"there is no state directory '{call.runtime.home}'")
+    found, now = watch(call.runtime), call.runtime.now()
+    for line in found.lines:
+        call.out.stderr.write(f"cuectl: {visible(line)}\n")
+    last = found.last_pass_at
+    record = {"last_pass_at": None if last is None else to_text(last), "silent": found.silent}
+    when = "never" if last is None else call.out.when(last, now)
+    call.out.record(
+        record | {"changed": found.changed}, [] if call.out.quiet else [f"last pass  {when}"]
+    )
+    return ExitStatus.NO if found.silent else None
+
+
 def _lines(call: Call, found: list[Installed], health: SchedulerHealth, now: int) -> Iterator[Line]:
     for one in found:
         where = f"{one.scheduler}, {one.place}"
@@ -204,6 +245,10 @@ def _lines(call: Call, found: list[Installed], health: SchedulerHealth, now: int
         yield f"by         {where}{', written by hand' if one.by_hand else ''}"
         yield f"command    {shlex.join(one.words)}"
         yield f"PATH       {one.path}"
+        watched = (
+            "each 15 minutes" if one.is_watched else "no; see: cuectl scheduler install --watch"
+        )
+        yield f"watched    {watched}"
         if not one.is_current:
             yield [("note: ", "yellow"), "it is not what 'cuectl scheduler install' writes now"]
         for message, hint in one.faults:

@@ -34,13 +34,11 @@ _MOST_ON_A_PAGE = 200
 @command(
     "status",
     Option(
-        "--max-age DUR",
-        "A last pass that is older than this, or none at all, is a problem",
-        duration,
+        "--max-age DUR", "Fail when the last pass, or anything due, is older than this", duration
     ),
     Option("--nagios", "Print one line with measurements; exit 0, 1, 2 or 3 as such plugins do"),
     exits={
-        4: "there is a problem, or the last pass is older than --max-age",
+        4: "there is a problem, or the last pass, or what is due, is older than --max-age",
         1: "with --nagios: there are warnings",
         2: "with --nagios: there is a problem (or wrong usage)",
         3: "with --nagios: the state can't be read",
@@ -56,7 +54,8 @@ def show_status(call: Call, *, max_age: float | None, nagios: bool) -> int | Non
     problems; a problem makes the answer 'no'.
 
     cuectl can't notice that nothing calls it any more. Let your monitoring run 'cuectl status
-    --max-age 5m', which fails when the last pass is older than that.
+    --max-age 5m', which fails when the last pass, or a cue that is due, is older than that. 'cuectl
+    scheduler install --watch' tells your alert sinks.
     """
     if not nagios:
         report, findings = _look(call, max_age)
@@ -78,10 +77,12 @@ def show_status(call: Call, *, max_age: float | None, nagios: bool) -> int | Non
 
 
 def _look(call: Call, max_age: float | None) -> tuple[StatusReport, list[Finding]]:
+    from cuectl.cues.schedule import OVERDUE_MS
     from cuectl.installation.open_work import install_command
     from cuectl.installation.status import findings_of, status_report
 
-    report = status_report(call.runtime)
+    overdue_ms = OVERDUE_MS if max_age is None else min(OVERDUE_MS, round(max_age * 1000))
+    report = status_report(call.runtime, overdue_ms)
     install = install_command(report.home, call.environment)
     return report, findings_of(report, max_age_s=max_age, install=install)
 

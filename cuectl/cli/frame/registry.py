@@ -75,6 +75,7 @@ filters test: definitions: define: Try filters on payloads: JSON lines in, JSON 
 templates render: definitions: define: Try prompts on events: JSON lines in, JSON lines out
 serve: processes: run: Serve a page for your browser, and the HTTP interface
 open: processes: look: Print a link to the page that 'cuectl serve' shows
+executors worker: executor_worker: run: Run what another machine starts, as one worker of its fleet
 pass-api: processes: -: Serve the HTTP interface of a pass to its handlers
 webhook-call: processes: -: Call the webhook of the execution in the environment
 deliver: processes: -: Deliver the alerts that are due
@@ -103,6 +104,7 @@ init: home: care: Make the state directory, and a cue.yaml with --here
 demo: home: care: Simulate three days in ten seconds, in a temporary directory
 scheduler install: scheduler: care: Have cron, a systemd timer or launchd call run-due each minute
 scheduler remove: scheduler: care: Remove the cron line or timer
+scheduler watch: scheduler: care: Tell when nothing calls run-due any more
 scheduler status: scheduler: care: Show what calls run-due, and when it did so last
 doctor: repair: care: Find problems with your setup and how to fix them
 dashboard: status: look: Write the page as one HTML file
@@ -137,6 +139,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "filters": (DEFINE, "Test filters"),
     "templates": (DEFINE, "Test prompts"),
     "executions": (LOOK, "List executions, show one, print its output"),
+    "executors": (RUN, "Other machines that run work: list them, try one, be one"),
     "alerts": (LOOK, "List alerts, acknowledge them, test a sink"),
 }
 

@@ -150,6 +150,8 @@ def changed_policy(policy: Policy, draft: CueDraft) -> Policy:
     """Return a policy with what a draft says of it. Raises UsageError: as `check_policy`."""
     cleared = {name: getattr(PLAIN, name) for name in Policy.__slots__ if name in draft.cleared}
     said = draft.policy or {}
+    if said.keys() & {"expect_within_s", "expect_times"}:
+        said = {"expect_within_s": None, "expect_times": None, **said}
     if said.get("verification", "command") != "command":
         # The checker goes away with the mode that it belongs to.
         said = {"check": (), **said}
@@ -234,6 +236,11 @@ def _policy(policy: Policy) -> Record:
     output = {name: read(unusual[key]) for key, (name, read) in _OUTPUT.items() if key in unusual}
     if output:
         fields["output"] = output
+    if policy.expects:
+        from cuectl.cues.rules.expectation import within_text
+
+        expected = {"within": within_text(policy), "by": policy.expect_by}
+        fields["expect"] = {key: text for key, text in expected.items() if text is not None}
     for key in ("catch_up", "overlap", "on_interrupted"):
         if key in unusual:
             fields[key] = str(unusual[key])

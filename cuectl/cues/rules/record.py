@@ -139,6 +139,7 @@ class CueState:
     plan: DayPlan | None = None  # what calendars make of `next_at` and `coming`; never recorded
     paused_until: int | None = None  # when a pass resumes it; None: a person does
     taken: tuple[int, ...] = ()  # nominal times that have had their ids: `passes/rules.py`
+    expected: Record | None = None  # until when it is to succeed: `Expected` reads it
 
     def to_record(self) -> Record:
         """Return what `cues/<id>.s.json` holds: milliseconds, empty members left out."""
@@ -153,7 +154,7 @@ class CueState:
 
 _STATE_FIELDS = (
     "next_at look_at last_at last_run last_status last_end recent failing_since run_count"
-    " running queued failures overlaps paused_until taken"
+    " running queued failures overlaps paused_until taken expected"
 ).split()
 
 

@@ -178,7 +178,7 @@ def _record_after(before: SourceState, done: Polled, effects: Effects) -> Record
 
 
 def _alert_edge(tx: Transaction, before: SourceState, done: Polled, effects: Effects) -> Views:
-    from cuectl.alerts.alerts import alert, clear_alerts
+    from cuectl.alerts.incidents import clear_alerts, open_incident
 
     found = read_cue(tx, before.id)
     if found is None:
@@ -187,14 +187,16 @@ def _alert_edge(tx: Transaction, before: SourceState, done: Polled, effects: Eff
     after = clear_alerts(state, SOURCE_FAILED) if done.error is None else state
     if done.error is not None:
         message = f"'{cue.name}' can't look at its source ({before.event}): {done.error}"
-        after = alert(tx, cue, after, SOURCE_FAILED, message, None, effects)
+        after = open_incident(tx, cue, after, SOURCE_FAILED, message, None, effects)
     was_full = bool((before.source or {}).get("full"))
     if done.seen.waiting and not was_full:
         # Told once, until all have found a place; a success in between would clear an alert.
         first, more = done.seen.waiting[0], len(done.seen.waiting) - 1
         what = f"'{first}' and {more} more wait" if more else f"'{first}' waits"
         message = f"'{cue.name}' finds its queue full: {what} at the source, and nothing is lost"
-        after = alert(tx, cue, clear_alerts(after, QUEUE_FULL), QUEUE_FULL, message, None, effects)
+        after = open_incident(
+            tx, cue, clear_alerts(after, QUEUE_FULL), QUEUE_FULL, message, None, effects
+        )
     elif was_full and not done.seen.waiting and done.error is None:
         after = clear_alerts(after, QUEUE_FULL)
     return {paths.state(cue.id): after.to_record()} if after != state else {}

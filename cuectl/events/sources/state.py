@@ -180,7 +180,7 @@ def _rest(tx: Transaction, known: SourceState) -> None:
 
 
 def _tell_too_late(tx: Transaction, known: SourceState, at: int, effects: Effects) -> None:
-    from cuectl.alerts.alerts import alert
+    from cuectl.alerts.incidents import open_incident
     from cuectl.cues.progress import read_cue
     from cuectl.executions import claim
     from cuectl.passes.rules import Drop
@@ -193,6 +193,6 @@ def _tell_too_late(tx: Transaction, known: SourceState, at: int, effects: Effect
     dropped = claim.dropped_execution(cue, drop, effects.now)
     tx.stage(claim.settled_event(dropped))
     message = f"'{cue.name}' was to start once and is past its grace"
-    state = alert(tx, cue, state, "missed", message, dropped.id, effects)
+    state = open_incident(tx, cue, state, "missed", message, dropped.id, effects)
     views: Views = {paths.state(cue.id): state.to_record()}
     tx.stage(JournalEntry(type="cue.planned", ids={"cue": cue.id}, set=views))

@@ -115,6 +115,9 @@ class Policy:
     except_: tuple[str, ...] = ()  # `except` in records: when nothing starts
     only: tuple[str, ...] = ()  # when it may
     move: str | None = None  # what falls on no workday: `next-workday`, `previous-workday`
+    expect_within_s: float | None = None  # a run that takes longer is slow
+    expect_times: float | None = None  # so, of what the newest successful ones took
+    expect_by: str | None = None  # `07:00`, local: without a success by then the work is late
     output_keep_s: float | None = None
     output_limit: int | None = None  # bytes
     output_on_success: str | None = None  # `keep`, `none`
@@ -128,6 +131,11 @@ class Policy:
     ping_url: str | None = None
     alert_after: int | None = None  # failures in a row that raise an alert
     on_failure: Record | None = None  # `email`, `webhook`, `pause`, as `check_on_failure` has it
+
+    @property
+    def expects(self) -> bool:
+        """Whether a run is looked at while it runs, to see whether it is in time."""
+        return (self.expect_within_s, self.expect_times, self.expect_by) != (None, None, None)
 
     def to_record(self) -> Record:
         """Return the JSON form; what has its default is left out."""

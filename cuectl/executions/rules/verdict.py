@@ -317,7 +317,7 @@ def telling_line(text: str | None) -> str:
     """Return the last line of an output that says something, without colours; '' for none."""
     beside = ""
     for line in reversed((text or "").rstrip().splitlines()[-_MANY_LINES:]):
-        shown = _without_colours(line.rstrip("\r").rpartition("\r")[2]).strip()
+        shown = without_colours(line.rstrip("\r").rpartition("\r")[2]).strip()
         if shown.startswith(_BESIDE):
             beside = beside or shown
         elif sum(map(str.isalnum, shown)) > 1:
@@ -432,7 +432,7 @@ def _waiting(reason: str, record: AnyRecord) -> str:
     return f"tries again after: {_why(word_of(last), last) or word_of(last).words}"
 
 
-def _without_colours(text: str) -> str:
+def without_colours(text: str) -> str:
     """Return a text without the sequences that colour it on a terminal."""
     if "\x1b" not in text:
         return text

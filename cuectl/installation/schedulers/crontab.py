@@ -8,6 +8,8 @@ import shutil
 
 from cuectl.installation.schedulers.scheduler import (
     NOT_THERE,
+    WATCH,
+    WATCH_EVERY,
     Installed,
     Site,
     Step,
@@ -31,12 +33,20 @@ _NOTHING_YET = "no crontab for"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassLine:
-    """A line that calls `run-due`, and the variables in force there; `in_region` if it is ours."""
+    """A line that calls `run-due`, or watches that; `in_region` if it is ours.
+
+    `variables` are those in force there.
+    """
 
     text: str
     words: tuple[str, ...]
     variables: dict[str, str] = field(default_factory=dict)
     in_region: bool = False
+
+    @property
+    def is_watch(self) -> bool:
+        """Whether it only watches."""
+        return "run-due" not in self.words
 
 
 def region(crontab: bytes) -> tuple[int, int] | None:
@@ -76,14 +86,14 @@ def with_region(crontab: bytes, lines: list[bytes]) -> bytes:
     return crontab + between + new
 
 
-def line_of(words: tuple[str, ...], variables: dict[str, str]) -> bytes:
-    """Return the line for each minute; variables above it would hold for all lines below."""
+def line_of(words: tuple[str, ...], variables: dict[str, str], when: str = "*") -> bytes:
+    """Return the line for some minutes; variables above it would hold for all lines below."""
     given = [f"{name}={value}" for name, value in variables.items()]
     command = " ".join(shlex.quote(word) for word in ("/usr/bin/env", *given, *words))
     if "\n" in command or "\0" in command:
         raise Refused("a path with a line end can't stand in a crontab")
     # cron takes a plain '%' for the end of the command.
-    line = f"* * * * * {command}".replace("%", "\\%").encode("utf-8", "surrogateescape")
+    line = f"{when} * * * * {command}".replace("%", "\\%").encode("utf-8", "surrogateescape")
     if len(line) > LONGEST:
         hint = "install with a shorter PATH: PATH=/usr/local/bin:/usr/bin:/bin cuectl scheduler ..."
         raise Refused(f"the line for the crontab is longer than {LONGEST} bytes", hint=hint)
@@ -91,7 +101,7 @@ def line_of(words: tuple[str, ...], variables: dict[str, str]) -> bytes:
 
 
 def pass_lines(crontab: bytes) -> list[PassLine]:
-    """Return the lines that call `run-due`, ours and those written by hand."""
+    """Return the lines that call `run-due` or watch it, ours and those written by hand."""
     try:
         ours = set(region_lines(crontab))
     except Conflict:
@@ -120,7 +130,7 @@ def _pass_line(line: str, settings: dict[str, str], *, in_region: bool) -> PassL
     while words and (given := _ASSIGNMENT.match(words[0])):
         variables[given[1]] = given[2]
         words = words[1:]
-    if "run-due" not in words[1:]:
+    if "run-due" not in words[1:] and tuple(words[-len(WATCH) :]) != WATCH:
         return None
     return PassLine(text=line, words=tuple(words), variables=variables, in_region=in_region)
 
@@ -154,39 +164,50 @@ class Crontab:
 
     def installed(self) -> Installed | None:
         """Return the line for this state directory: ours, else one written by hand."""
-        mine = [one for one in pass_lines(self.read() or b"") if self._is_mine(one)]
-        if not mine:
+        mine = self._mine(self.read() or b"")
+        passes = [one for one in mine if not one.is_watch]
+        if not passes:
             return None
-        line = max(mine, key=lambda one: one.in_region)
+        line = max(passes, key=lambda one: one.in_region)
+        watches = [raw_line(one) for one in mine if one.is_watch and one.in_region]
+        ours = [raw_line(line), *watches] if line.in_region else []
         return Installed(
             scheduler=self.name,
             place="crontab",
             words=line.words,
             path=line.variables["PATH"],
             by_hand=not line.in_region,
-            is_current=not line.in_region or is_what(self._line, raw_line(line)),
+            is_current=not ours or is_what(lambda: self._lines(watch=bool(watches)), ours),
+            is_watched=bool(watches),
         )
 
-    def _is_mine(self, line: PassLine) -> bool:
-        home = line.variables.get("CUECTL_HOME", f"{self.site.user_home}/.cue")
-        return home == self.site.home
+    def _mine(self, crontab: bytes) -> list[PassLine]:
+        usual = f"{self.site.user_home}/.cue"
+        lines = pass_lines(crontab)
+        return [one for one in lines if one.variables.get("CUECTL_HOME", usual) == self.site.home]
 
-    def _line(self) -> bytes:
-        return line_of((*self.site.program(), "run-due"), self.site.variables())
+    def _lines(self, *, watch: bool) -> list[bytes]:
+        program, variables = self.site.program(), self.site.variables()
+        lines = [line_of((*program, "run-due"), variables)]
+        if watch:
+            # Not at the minutes at which other things are called.
+            when = f"{WATCH_EVERY // 2}-59/{WATCH_EVERY}"
+            lines.append(line_of((*program, *WATCH), variables, when))
+        return lines
 
-    def installation(self) -> list[Step]:
-        """Return the writing of the crontab with our line in it."""
+    def installation(self, *, watch: bool = False) -> list[Step]:
+        """Return the writing of the crontab with our lines in it; a watch that is there stays."""
         before = self.read()
-        return self._change(before, [*self._others(before or b""), self._line()])
+        watch = watch or any(one.is_watch and one.in_region for one in self._mine(before or b""))
+        return self._change(before, [*self._others(before or b""), *self._lines(watch=watch)])
 
     def removal(self) -> list[Step]:
-        """Return the writing of the crontab without our line."""
+        """Return the writing of the crontab without our lines."""
         before = self.read()
         return self._change(before, self._others(before or b""))
 
     def _others(self, crontab: bytes) -> list[bytes]:
-        ours = [one for one in pass_lines(crontab) if one.in_region]
-        mine = {raw_line(one) for one in ours if self._is_mine(one)}
+        mine = {raw_line(one) for one in self._mine(crontab) if one.in_region}
         return [line for line in region_lines(crontab) if line not in mine]
 
     def _change(self, before: bytes | None, lines: list[bytes]) -> list[Step]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 LIMIT_S = 30.0
+WATCH = ("scheduler", "watch", "--quiet")
+WATCH_EVERY = 15  # minutes
 NOT_THERE = 127
 
 
@@ -98,12 +100,18 @@ class Installed:
     path: str
     by_hand: bool = False
     is_current: bool = True
+    is_watched: bool = False
     faults: tuple[tuple[str, str], ...] = ()
 
     def to_record(self) -> Record:
         """Return the JSON form."""
-        found = {"scheduler": self.scheduler, "place": self.place, "command": list(self.words)}
-        return {**found, "path": self.path, "by_hand": self.by_hand, "current": self.is_current}
+        found: Record = {
+            "scheduler": self.scheduler,
+            "place": self.place,
+            "command": list(self.words),
+        }
+        found |= {"path": self.path, "by_hand": self.by_hand, "current": self.is_current}
+        return {**found, "watched": self.is_watched}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _UNSETTLED = ("open/{}.json", "waiting/{}.json")
 # What stands behind a marker, by its kind; those of other kinds are dropped without a word.
 _BEHIND = {
-    **dict.fromkeys("cu", ("cues/{}.s.json",)),
+    **dict.fromkeys("cub", ("cues/{}.s.json",)),
     "a": ("alerts/{}.json",),
     "p": ("pings/{}.json",),
     **dict.fromkeys("erw", _UNSETTLED),
@@ -98,6 +98,8 @@ class AgendaCheck:
                 yield "no_marker", "its next occurrence has no place in the agenda"
         if (until := state.get("paused_until")) and until not in self._times("u", cue_id):
             yield "no_marker", "the end of its pause has no place in the agenda"
+        if (by := _awaited(state)) and by not in self._times("b", cue_id):
+            yield "no_marker", "the time by which it is to succeed has no place in the agenda"
         if state.get("status") == "held" and not _has_undecided_parent(self.views, cue_id):
             yield "no_parent", "it waits for a parent that is decided or gone"
         for member in (*state.get("running", ()), *state.get("queued", ())):
@@ -114,6 +116,11 @@ class AgendaCheck:
 
     def _times(self, kind: str, identity: str) -> list[int]:
         return self._markers.get((kind, identity), [])
+
+
+def _awaited(state: Record) -> int | None:
+    """Return by when a cue is to succeed."""
+    return (state.get("expected") or {}).get("by")
 
 
 def _has_undecided_parent(views: Views, cue_id: str) -> bool:
@@ -228,6 +235,8 @@ def _corrected_state(views: Views, path: str, cue_id: str, state: Record) -> Vie
         found[paths.marker(state.get("look_at") or state["next_at"], "c", cue_id)] = True
     if state.get("paused_until"):
         found[paths.marker(state["paused_until"], "u", cue_id)] = True
+    if by := _awaited(state):
+        found[paths.marker(by, "b", cue_id)] = True
     return found
 
 

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 _LEVEL = 6
 _LARGEST_FILE = 1 << 36
 _LATER = ("runs", "payloads")
-_OF_A_MOMENT = frozenset({"lock", "last-pass", "next", "passes", "bin", "scheduler-environment"})
+_OF_A_MOMENT = frozenset(
+    {"lock", "last-pass", "next", "passes", "bin", "scheduler-environment", "watch"}
+)
 _TOP = "cue"
 
 

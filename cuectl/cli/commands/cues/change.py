@@ -52,6 +52,8 @@ _CLEARING = {
     "no_only": "only",
     "no_move": "move",
     "no_on_failure": "on_failure",
+    "no_expect_within": "expect_within_s",
+    "no_expect_by": "expect_by",
 }
 
 _HEADING = """\
@@ -82,6 +84,8 @@ _HEADING = """\
     Option("--no-only", "Start on any day"),
     Option("--no-move", "Move nothing to a workday"),
     Option("--no-on-failure", "Neither pause nor call when it fails"),
+    Option("--no-expect-within", "Let a run take as long as it takes"),
+    Option("--no-expect-by", "Let it succeed at any time"),
     Option("--description TEXT", "What it is for"),
     Option("--no-description", "Drop the description"),
     argv="New command to run, without a shell",
@@ -99,6 +103,7 @@ def update(call: Call, *, cue: str, **values: Any) -> None:
     if not any(value not in (None, False, ()) for value in values.values()):
         raise UsageError("expected something to change", hint="see: cuectl update --help")
     cleared = frozenset(field for option, field in _CLEARING.items() if values[option])
+    cleared |= {"expect_times"} if "expect_within_s" in cleared else set()
     for option in _CLEARING:
         given = option.removeprefix("no_")
         if values[option] and values[key_of(given)] not in (None, ()):

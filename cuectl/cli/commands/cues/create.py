@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 _WORK = "argv shell task agent prompt workflow payload payload_file url".split()
 _RETRYING = {"backoff": "--backoff", "retry_on": "--retry-on"}
-_REPEATING = {"jitter": "--jitter", "catch_up": "--catch-up", "deadline": "--deadline"}
+_REPEATING = {
+    "jitter": "--jitter",
+    "catch_up": "--catch-up",
+    "deadline": "--deadline",
+    "expect_by": "--expect-by",
+}
 _NAME = Option("--name NAME", "Its name; by default after what it runs")
 _DESCRIPTION = Option("--description TEXT", "What it is for")
 

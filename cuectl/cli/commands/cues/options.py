@@ -93,6 +93,18 @@ def _retry_kinds(text: str) -> tuple[str, ...]:
     return tuple(one_of(RETRY_KINDS, word.strip()) for word in text.split(","))
 
 
+def _within(text: str) -> tuple[float | None, float | None]:
+    from cuectl.cues.rules.expectation import parse_within
+
+    return parse_within(text)
+
+
+def _by(text: str) -> str:
+    from cuectl.cues.rules.expectation import parse_by
+
+    return parse_by(text)
+
+
 def _time_limit(text: str) -> float:
     return NO_LIMIT if text == "none" else duration(text)
 
@@ -145,6 +157,8 @@ POLICY_OPTIONS = (
         not_empty,
     ),
     Option("--alert-after N", "Raise an alert after N failures in a row", whole_number(1, 100)),
+    Option("--expect-within DUR", "Alert when a run takes longer: 10m, or 2x the usual", _within),
+    Option("--expect-by HH:MM", "Alert when it has not succeeded by that local time", _by),
     Option("--on-failure JSON", "Pause or call when it fails: '{\"pause\": true}'"),
 )
 
@@ -188,7 +202,10 @@ def _policy_of(values: Values) -> dict[str, Any]:
         "ping_url": _ping_url(values["ping_url"]),
         "alert_after": values["alert_after"],
         "on_failure": _on_failure(values["on_failure"]),
+        "expect_by": values["expect_by"],
     }
+    if within := values["expect_within"]:
+        said |= dict(zip(("expect_within_s", "expect_times"), within, strict=True))
     return {name: value for name, value in said.items() if value is not None}
 
 

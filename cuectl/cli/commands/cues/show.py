@@ -125,7 +125,7 @@ def _lines(
     zone = zone_of(call, cue.trigger)
     if len(fires) > 1:
         yield "then: " + ", ".join(local_words(at, zone) for at in fires[1:])
-    for key, value in _facts(cue, work_words(cue.target), record["payload"]):
+    for key, value in _facts(cue, state, work_words(cue.target), record["payload"]):
         yield f"{key}: {value}"
     if recent := [one for one in recent_ends(state) if one.took_s is not None]:
         took = sorted(one.took_s or 0.0 for one in recent)
@@ -152,7 +152,7 @@ def _state(call: Call, record: Record, standing: Standing) -> Iterator[Part]:
         yield f"{more} since {call.out.time(standing.failing_since, call.runtime.now())}"
 
 
-def _facts(cue: Cue, work: str, payload: Record) -> Iterator[tuple[str, str]]:
+def _facts(cue: Cue, state: CueState, work: str, payload: Record) -> Iterator[tuple[str, str]]:
     import json
 
     yield "runs", work
@@ -166,7 +166,7 @@ def _facts(cue: Cue, work: str, payload: Record) -> Iterator[tuple[str, str]]:
         yield "schedule", f"{cue.trigger['expression']} ({cue.trigger['timezone']})"
     if payload:
         yield "payload", json.dumps(payload, ensure_ascii=False)
-    yield from _policy_facts(cue.policy)
+    yield from _policy_facts(cue.policy, state)
     origin = cue.origin
     if origin.parent:
         yield "parent", f"{origin.parent} (depth {origin.depth})"
@@ -174,13 +174,23 @@ def _facts(cue: Cue, work: str, payload: Record) -> Iterator[tuple[str, str]]:
         yield "defined in", origin.path
 
 
-def _policy_facts(policy: Policy) -> Iterator[tuple[str, str]]:
+def _policy_facts(policy: Policy, state: CueState) -> Iterator[tuple[str, str]]:
     import shlex
 
     for key, value in policy.to_record().items():
         name = key.removesuffix("_s").replace("_", " ")
         if key == "check":
             yield "checker", shlex.join(value)
+        elif key == "retry_jitter":
+            yield name, f"{value * 100:.10g}%"
+        elif key == "expect_times":
+            from cuectl.cues.rules.expectation import LEAST_TAKEN, known_times, limit_s
+
+            known = known_times(state)
+            limit = limit_s(policy, known)
+            more = f"not known before {LEAST_TAKEN} runs have succeeded, and {len(known)} have"
+            more = more if limit is None else f"now {span_in_words(limit)}"
+            yield "expect within", f"{value:.10g}x the usual: {more}"
         elif key == "max_attempts":
             yield "retries", str(value - 1)
         elif isinstance(value, list):
