@@ -92,7 +92,7 @@ def _conversation(
         # A program that cuectl does not know finds it in its environment.
         return ()
     hint = "say how under 'resume_args', with {session_id}"
-    raise CuectlError(f"agent '{agent.name}' can't go on with a conversation", hint=hint)
+    raise CuectlError(f"agent '{agent.name}' can't continue a conversation", hint=hint)
 
 
 def _shell_turn(

@@ -66,7 +66,7 @@ def run_again(
     Raises Conflict: the old one is not over, or stands for occurrences that never ran.
     """
     if not old.is_settled:
-        raise Conflict(f"'{old.id}' is not over yet; it is {old.status}")
+        raise Conflict(f"'{old.id}' has not finished; it is {old.status}")
     if not old.target:
         hint = f"start the cue instead: cuectl fire {quoted(old.cue_name)}"
         raise Conflict(f"'{old.id}' was {old.status} and has nothing to run again", hint=hint)

@@ -383,7 +383,7 @@ def _resolve(text: str) -> tuple[YamlKind, Scalar]:
 
 
 _TAB = "a tab stands where YAML wants blanks"
-_KEY = "a key, or the end of what is above, is expected here"
+_KEY = "expected a key, or the end of the block above"
 _INDENTATION = "check the indentation and the quotes"
 # How a parser's sentence begins (libyaml's or PyYAML's own), what it means, and a hint.
 _MEANINGS = (

@@ -58,7 +58,7 @@ def verify(
     Raises Conflict: it is not over, never ran to an end, did fail, or has a verdict.
     """
     if not execution.is_settled:
-        raise Conflict(f"'{execution.id}' is not over yet; it is {execution.status}")
+        raise Conflict(f"'{execution.id}' has not finished; it is {execution.status}")
     if execution.status not in _JUDGED:
         raise Conflict(f"'{execution.id}' is {execution.status}; there is no outcome to verify")
     if accept and execution.status is ExecutionStatus.FAILED:

@@ -184,7 +184,7 @@ def replay_execution(call: HttpCall, *, id: str) -> Record:  # noqa: A002
     with call.runtime.store.transaction(call.now) as tx:
         old = _newest(tx, found)
         if not old.is_settled:
-            raise HttpProblem(409, "execution_in_flight", f"'{id}' is not over yet")
+            raise HttpProblem(409, "execution_in_flight", f"'{id}' has not finished")
         with answering(Conflict, 409, "invalid_state"):
             execution = run_again(tx, old, tx.now, call.runtime.random)
     return {**fired_answer(execution, "retry"), "replayed_from": id}

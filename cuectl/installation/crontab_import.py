@@ -161,7 +161,7 @@ class Import:
 
     def _obstacle(self, when: str, shell: str, given: str | None) -> str | None:
         if when == "@reboot":
-            return "@reboot: cuectl is not told of a boot"
+            return "@reboot: cuectl does not notice a boot"
         if when == "@every":
             return "'@every' is an interval, no time of cron: cuectl create --every"
         if _OWN.search(shell):

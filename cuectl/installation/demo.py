@@ -60,7 +60,7 @@ STORY = (
         ("run-due",),
     ),
     Scene(_NEXT_NIGHT, "What there is, and how it went", ("list",)),
-    Scene(_NEXT_NIGHT, "What ran, and whether it is believed", ("executions", "list")),
+    Scene(_NEXT_NIGHT, "What ran, and whether it is verified", ("executions", "list")),
     Scene(_NEXT_NIGHT, "Exit 0 and nothing to show: found out", ("alerts", "list")),
     Scene(_NEXT_NIGHT, "What the first audit has set off", ("chain", "show", "audit~1")),
     Scene(_NEXT_NIGHT, "All of it, in order", ("log", "-n", "40")),

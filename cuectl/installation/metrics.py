@@ -168,7 +168,7 @@ def _of_results(results: _Results) -> list[Metric]:
     return [
         Metric(name="cuectl_executions_total", help=about, samples=total),
         _by("cue", "cuectl_verification_failures_total", checks, rejected),
-        _by("cue", name, "When the cue last succeeded and was believed.", succeeded),
+        _by("cue", name, "When the cue last succeeded, verified if asked for.", succeeded),
         _by("cue", spent, "Duration of the last execution.", results.last_duration_s),
     ]
 

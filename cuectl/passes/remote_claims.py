@@ -67,7 +67,7 @@ def claim_remotely(tx: Transaction, execution: Execution, worker: str) -> Execut
     if not may_be_claimed(execution, tx.now, definitions_now(tx, tx.store.home)):
         raise Conflict(f"'{execution.id}' can't be claimed: it is {execution.status}")
     if execution.attempt == 1 and must_queue(tx, execution):
-        raise Conflict(f"'{execution.id}' can't be claimed: an earlier one is not over")
+        raise Conflict(f"'{execution.id}' can't be claimed: an earlier one has not finished")
     until = tx.now + LEASE_MS
     claimed = replace(
         execution,

@@ -70,7 +70,7 @@ def _look_after_run(
         if is_over:
             was_lost = run.status is RunStatus.RUNNING and run.cancel is None
             status = RunStatus.INTERRUPTED if was_lost else RunStatus.CANCELLED
-            end_lost(runtime, run, status, "its execution is over")
+            end_lost(runtime, run, status, "its execution has finished")
         return
     is_waiting = run.status is RunStatus.WAITING
     has_come = run.has_come(runtime.now()) or _has_other_code(runtime, run)
@@ -112,7 +112,7 @@ def cancel_run(runtime: Runtime, text: str, reason: str) -> WorkflowRun:
                 os.kill(_pid(run), signal.SIGTERM)
             _await_end(runtime, run, deadline)
         elif monotonic_s() >= deadline:
-            raise TimeLimit(f"the process of the run '{run.id}' has not begun and does not end")
+            raise TimeLimit(f"the process of the run '{run.id}' has not started and does not end")
         else:
             select.select([], [], [], _NAP_S)
         with runtime.store.locked():
@@ -126,7 +126,7 @@ def _ask_to_end(runtime: Runtime, text: str, reason: str) -> WorkflowRun:
     with runtime.store.transaction(runtime.now()) as tx:
         run = find_run(runtime.store, text)
         if not run.is_live:
-            raise Conflict(f"the run '{run.id}' is over: {run.status.value}")
+            raise Conflict(f"the run '{run.id}' has finished: {run.status.value}")
         run = replace(run, cancel=reason)
         stage_run(tx, "cancel_requested", run)
     return run

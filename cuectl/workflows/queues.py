@@ -242,7 +242,7 @@ def cancel_task(runtime: Runtime, task: QueueTask) -> QueueTask:
     with runtime.store.transaction(runtime.now()) as tx:
         known = find_task(tx, task.queue, task.id) or task
         if known.is_over:
-            raise Conflict(f"the task '{known.id}' is over: {known.status.value}")
+            raise Conflict(f"the task '{known.id}' has finished: {known.status.value}")
         asked = replace(known, cancel=True)
         if known.status is not TaskStatus.RUNNING or not is_at_work(runtime.home, known):
             return _end(tx, asked, TaskStatus.CANCELLED, error="cancelled")

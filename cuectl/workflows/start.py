@@ -87,7 +87,7 @@ def start_apart(runtime: Runtime, run: WorkflowRun) -> None:
         if known is None or known.pass_id is not None or not known.is_live:
             return
         select.select([], [], [], _NAP_S)
-    words = f"the run '{run.id}' was recorded, but it has not begun"
+    words = f"the run '{run.id}' was recorded, but has not started"
     raise TimeLimit(words, hint=f"what keeps it from that: cuectl workflow resume {run.id}")
 
 
@@ -110,7 +110,7 @@ def resume(
     if run.status is RunStatus.SUCCEEDED and not taken_back:
         raise Conflict(f"the run '{run.id}' has succeeded")
     if run.pass_id is None and not run.is_live:
-        raise Conflict(f"the run '{run.id}' was ended before it had begun")
+        raise Conflict(f"the run '{run.id}' was cancelled before it started")
     if run.status is RunStatus.RUNNING and is_alive(runtime.home, run):
         raise Conflict(f"the run '{run.id}' is running")
     known, workflow = procedure_of(runtime, run)

@@ -170,7 +170,7 @@ def test_the_id_of_a_conversation_is_chosen_where_the_program_lets_one(
     assert turns.run(turn('echo "$CUE_SESSION_ID"', session="abc")).text == "abc"
     own = {"shell": None, "driver": "claude", "argv": ("my-claude", "-p")}
     end = turns.run(turn("", session="abc", **own))
-    assert end.reason == "agent 'bot' can't go on with a conversation"
+    assert end.reason == "agent 'bot' can't continue a conversation"
     words = turn("echo", session="abc", resume_args=("-r", "{session_id}"))
     assert turns.run(words).text == "-r abc"
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HOUSE = Path(cuectl.__file__).parent
 # After a colon a command is something to run; elsewhere it may be the subject of a sentence.
 CALL = re.compile(r": (cuectl [a-z][^'`;,)\n]*)")
-SENTENCES = {"cuectl update NAME --option VALUE", "cuectl is not told of a boot"}
+SENTENCES = {"cuectl update NAME --option VALUE", "cuectl does not notice a boot"}
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:

@@ -31,7 +31,7 @@ not a line
 0 5 * * *  echo '{{ x }}'
 """
 LEFT_OUT = {
-    11: "@reboot: cuectl is not told of a boot",
+    11: "@reboot: cuectl does not notice a boot",
     12: "what follows '%' is given to the command, and cues have no standard input",
     14: "it is no line of a crontab",
     15: "it calls cuectl itself",

@@ -156,7 +156,7 @@ def test_every_tool_that_changes_something_does(flows: Cuectl) -> None:
         assert "no workflow 'nope'" in await refusal(client, "cue_run_workflow", name="nope")
         await ended(client, run["run_id"], 42)
         over = await refusal(client, "cue_workflow_cancel", run_id=run["run_id"])
-        assert "is over: succeeded" in over
+        assert "has finished: succeeded" in over
         task = await tool(client, "cue_enqueue", queue="line", payload="tidy up")
         await done(client, task["task_id"], "tidy up")
         assert "unknown queue" in await refusal(client, "cue_enqueue", queue="x", payload="y")

@@ -117,7 +117,7 @@ def test_a_task_that_runs_is_cancelled_with_its_turn(queues: Cuectl) -> None:
     until(lambda: (queues.work / "marks").exists())
     queues.run("queue", "cancel", task).gives(stdout=f"asked for the end of '{task}'\n")
     assert over(queues)[0]["status"] == "cancelled"
-    queues.run("queue", "cancel", task).fails(6, f"the task '{task}' is over: cancelled")
+    queues.run("queue", "cancel", task).fails(6, f"the task '{task}' has finished: cancelled")
 
 
 def test_a_cancel_that_was_read_for_other_work_is_seen(runtime: Runtime) -> None:

@@ -214,4 +214,4 @@ def test_a_detached_run_that_cannot_begin_is_told(flows: Cuectl) -> None:
     (flows.work / "flows.py").write_text("")
     answer = flows.run("workflow", "run", "stateful", "--module", "once.py", "--detach")
     assert answer.status != 0
-    assert "was recorded, but it has not begun\nhint: what keeps it from that: " in answer.stderr
+    assert "was recorded, but has not started\nhint: what keeps it from that: " in answer.stderr

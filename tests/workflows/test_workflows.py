@@ -438,7 +438,7 @@ def test_a_run_is_cancelled_from_elsewhere(flows: Cuectl) -> None:
     assert process.returncode == 130
     assert flows.json("workflow", "runs")[0]["status"] == "cancelled"
     assert processes_of(run) == []
-    flows.run("workflow", "cancel", run).fails(6, f"the run '{run}' is over: cancelled")
+    flows.run("workflow", "cancel", run).fails(6, f"the run '{run}' has finished: cancelled")
 
 
 def test_the_next_pass_ends_what_a_killed_run_has_left(flows: Cuectl) -> None:

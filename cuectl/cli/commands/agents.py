@@ -140,11 +140,11 @@ def clear_line(call: Call, *, name: str, yes: bool) -> None:
 @command(
     "queue add",
     Argument("QUEUE", "Name of the queue", complete="queue"),
-    Argument("TEXT", "What the agent is told"),
+    Argument("TEXT", "The prompt for the agent"),
     CONFIG,
     Option(
         "--callback HANDLE",
-        "The session whose next turn is told how the task has ended",
+        "The session to tell about the result, in its next turn",
         complete="session",
     ),
     exits={5: "there is no such queue or session"},
@@ -171,7 +171,7 @@ def add(call: Call, *, queue: str, text: str, config: str | None, callback: str 
 @command(
     "queue tasks",
     Argument("[NAME]", "Only this queue", complete="queue"),
-    Option("--all", "Those that are over too"),
+    Option("--all", "Include finished tasks"),
     see="queue add, queue list, cuectl-queues(7)",
     table=True,
 )
@@ -196,13 +196,13 @@ def list_tasks(call: Call, *, name: str | None, all: bool) -> None:
         time_column(call, "enqueued_at", "SINCE"),
         Column("payload", "TEXT", show=text),
     )
-    call.out.records(records, columns, empty="no tasks wait; --all shows those that are over")
+    call.out.records(records, columns, empty="no waiting tasks (--all shows finished ones)")
 
 
 @command(
     "queue cancel",
     Argument("TASK", "Id of a task"),
-    exits={6: "the task is over"},
+    exits={6: "the task has finished"},
     see="queue tasks",
 )
 def end_task(call: Call, *, task: str) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cuectl.values.records import Record
 
 _EVENT_ID = Argument("ID", "Id of the event, or the beginning of one")
-_NONE = {5: "there is none of that name"}
+_NONE = {5: "no subscription has that name"}
 _MOST_REFUSED = 5
 _NOTHING: Record = {"matched": [], "rejected": {}, "executions": []}
 
@@ -45,9 +45,9 @@ def emit_event(
 ) -> None:
     """Record an event and start what listens to it.
 
-    Records an event of any type, as a CloudEvent, and in the same commit what the subscriptions to
-    its type make of it. The next pass runs that. The types that cuectl makes itself can be emitted
-    too, so that a pipeline is tried without its sources.
+    Records an event of any type, as a CloudEvent, together with the executions that it starts; the
+    next pass runs them. You can also emit the built-in types, to try a pipeline without its
+    sources.
     """
     from cuectl.events.emit import emit
 
@@ -58,7 +58,7 @@ def emit_event(
 @command(
     "trigger",
     SUBSCRIPTION,
-    Option("--prompt TEXT", "What agents are told: text, or @FILE"),
+    Option("--prompt TEXT", "The prompt for the agents: text, or @FILE"),
     Option("--source-agent-id ID", "Who asks, for {{CUE_FROM_AGENT}}"),
     exits=_NONE,
     see="emit, fire, subscriptions list",
@@ -68,14 +68,14 @@ def trigger_by_hand(
 ) -> None:
     """Start a subscription by hand.
 
-    Starts what a subscription starts, paused or not and whatever its filter says, with an event of
-    its type whose payload says `manual: true`. The next pass runs it. Any other cue is fired.
+    Starts a subscription, even if it is paused, ignoring its filter, with an event of its type
+    whose payload says `manual: true`. The next pass runs it. Any other cue is fired.
 
     A subscription with a 'pipeline_name' starts together with those of its pipeline that have the
     same trigger, as an event would start them; a name that no cue has may be that of a pipeline.
 
-    With --prompt, agents are told that in place of the subscription's own prompt; a prompt with
-    {{CUE_CLI_PROMPT}} in it has it filled in there instead.
+    With --prompt, agents get that instead of the subscription's own prompt; if that has
+    {{CUE_CLI_PROMPT}}, it is filled in there instead.
     """
     from cuectl.cli.commands.cues.options import prompt_of
     from cuectl.events.emit import trigger

@@ -30,8 +30,8 @@ _ARMS = ("├─ ", "│  ", "└─ ", "   ")
 def get_execution(call: Call, *, id: str) -> None:
     """Show one execution: its attempts, outcome and evidence.
 
-    Prints what is known of an execution: when it was due, started and ended, how it ended and
-    whether that is believed, its evidence, and where its output is.
+    Prints when an execution was due, started and ended, its result and verdict, its evidence, and
+    where its output is.
     """
     from cuectl.cli.commands.execution_list import question_in
     from cuectl.executions.lookup import find_record, live_record, public
@@ -134,8 +134,8 @@ def _plain(value: Any) -> str:
 def show_chain(call: Call, *, id: str) -> None:
     """Draw the chain that an execution belongs to.
 
-    Prints every execution of a chain below the one that chained it, with its state, time and
-    evidence, and the chained cues that have not run yet. Any execution of the chain will do.
+    Prints the executions of a chain as a tree, with result, time and evidence, and the chained cues
+    that have not run yet. Name any execution of the chain.
     """
     from cuectl.installation.pipelines import chain_of
 

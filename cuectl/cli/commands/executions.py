@@ -54,14 +54,14 @@ def fire_cue(
 ) -> int | None:
     """Start a cue now, whatever its schedule.
 
-    Makes a pending execution, which the next pass runs. It does not affect the schedule, and a
-    paused cue can be fired too. While an earlier execution of the cue runs, the new one waits for
-    it to finish.
+    Makes a pending execution, which the next pass runs. It does not affect the schedule, and you
+    can fire a paused cue too. If an earlier execution of the cue is running, the new one waits for
+    it.
 
-    With --wait it is run here, in the foreground, retries included, and the exit status says how it
-    ended: 0 succeeded and verified where asked, 3 failed, 4 ran but is not believed, 124 timed out,
-    130 cancelled. What it waits for is said on standard error. With --follow its output is printed
-    as it comes. Ctrl-C cancels what runs here; what has not started stays queued.
+    With --wait it runs here, in the foreground, retries included, and the exit status is its
+    result: 0 succeeded, and verified if asked for, 3 failed, 4 ran but was not verified, 124 timed
+    out, 130 cancelled. Standard error says what it waits for. With --follow you see its output
+    live. Ctrl-C cancels it if it runs here; if it has not started, it stays queued.
 
     With --as-scheduled it sees PATH, HOME, SHELL and LANG as your scheduler gave them to its newest
     pass, and no other variable of your shell: a command that works here and fails under cron fails
@@ -191,10 +191,9 @@ def _show_end(call: Call, done: Execution) -> None:
 def wait(call: Call, *, execution: tuple[str, ...], timeout: float | None) -> int | None:
     """Wait for executions to finish.
 
-    Waits, and says by its exit status how they ended: 0 succeeded and verified where asked, 3
-    failed, interrupted, missed or skipped, 4 ran but is not believed, 124 timed out, 130 cancelled.
-    Of several executions the highest status counts. It runs nothing itself; something must call
-    run-due.
+    Waits, and exits with their result: 0 succeeded, and verified if asked for, 3 failed,
+    interrupted, missed or skipped, 4 ran but was not verified, 124 timed out, 130 cancelled; with
+    several executions, the highest. It runs nothing itself; something must call run-due.
     """
     from cuectl.passes.await_end import Waiter, exit_status
     from cuectl.process.runtime import monotonic_s
@@ -213,9 +212,9 @@ def wait(call: Call, *, execution: tuple[str, ...], timeout: float | None) -> in
 def cancel(call: Call, *, execution: tuple[str, ...], reason: str | None) -> None:
     """Cancel executions.
 
-    A running execution is asked to end (SIGTERM to its whole process tree, SIGKILL after ten
-    seconds) and recorded as cancelled by the pass that supervises it. One that is pending, queued,
-    or waits for a retry or a report is settled at once.
+    Stops a running execution (SIGTERM to its whole process tree, SIGKILL after ten seconds); the
+    pass that supervises it records it as cancelled. A pending or queued one, or one that waits for
+    a retry or a report, is cancelled at once.
     """
     from cuectl.executions.cancel import cancel_one
 
@@ -233,15 +232,15 @@ def cancel(call: Call, *, execution: tuple[str, ...], reason: str | None) -> Non
     _EXECUTION,
     Option("--wait", "Run it here and wait for its end, as fire does"),
     _TIMEOUT,
-    exits={**_FAILED, 6: "it is not over yet, or never had anything to run", **_CUT_SHORT},
+    exits={**_FAILED, 6: "it has not finished, or never had anything to run", **_CUT_SHORT},
     see="fire, executions list",
 )
 def retry(call: Call, *, execution: str, wait: bool, timeout: float | None) -> int | None:
     """Run a settled execution again.
 
-    Makes a new execution with the target, policy and payload that the old one had, in the same
-    place of the chain. The old record stays as it is; the new one names it as retry_of. When the
-    cue was deleted, nothing is started: the new execution is skipped (deleted).
+    Makes a new execution with the target, policy and payload of the old one, at the same place in
+    the chain. The old record does not change; the new one names it as retry_of. If the cue was
+    deleted, nothing starts: the new execution is skipped (deleted).
     """
     from cuectl.cues.fire import run_again
     from cuectl.executions.lookup import get_execution
@@ -268,7 +267,7 @@ def retry(call: Call, *, execution: str, wait: bool, timeout: float | None) -> i
     Option("--recheck", "Only look whether its files are still the ones that it was settled with"),
     exits={
         4: "with --recheck: a file has changed or is gone",
-        6: "it is not over yet, failed, or never ran; with --recheck: it has no local files",
+        6: "it has not finished, failed, or never ran; with --recheck: it has no local files",
     },
     see="report, executions get",
 )
@@ -277,12 +276,12 @@ def verify(
 ) -> int | None:
     """Accept or reject the outcome of an execution.
 
-    Decides what the verification mode manual has left open, or overrules another mode; an earlier
-    verdict stays in the record. Children that wait for the verdict are released or ended. A failed
-    execution can't be accepted; run it again instead.
+    Gives the verdict that the verification mode manual waits for, or overrules another mode;
+    earlier verdicts stay on record. Children that wait for the verdict are released or skipped. You
+    can't accept a failed execution; retry it instead.
 
-    With --recheck it decides nothing: the size and SHA-256 of each local artifact are compared with
-    those of when the execution was settled.
+    With --recheck it gives no verdict, but compares the size and SHA-256 of each local artifact
+    with those on record.
     """
     from cuectl.executions.verify import recheck_files, verify_one
 

@@ -58,7 +58,7 @@ def show_log(
 ) -> int | None:
     """Show the journal; -f follows it.
 
-    Prints what has happened: executions claimed, ended and judged, cues made and changed, alerts
+    Prints the journal: executions claimed, finished and verified, cues made and changed, alerts
     raised. With --json each line of the journal is a JSON object with type and time, bookkeeping
     included.
     """

@@ -131,12 +131,10 @@ def run_once(
 ) -> int | None:
     """Run everything that is due, once; what cron calls.
 
-    Does what is due and goes away: recovers what dead passes left, claims, starts and waits for the
-    executions that are due, settles them, and looks once more.
-
-    Passes overlap freely: one that waits for a handler keeps no other from its work. Failures of
-    handlers are records and alerts and go to standard error, which cron mails; the exit status says
-    whether the pass itself worked.
+    Runs everything that is due, then exits. Work left by a crashed pass is recovered first. Passes
+    can overlap: a slow job never holds up the others. Failures of handlers are recorded, raise
+    alerts and go to standard error, which cron mails; the exit status only says whether the pass
+    itself worked.
     """
     if dry_run:
         _print_plan(call, only)

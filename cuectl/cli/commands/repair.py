@@ -95,7 +95,7 @@ def _size(count: float) -> str:
 @command(
     "fsck",
     Option("--rebuild", "Write all records anew from the journal"),
-    Option("--accept-loss", "Go on over a damaged journal with what is known"),
+    Option("--accept-loss", "Continue with what is known of a damaged journal"),
     exits={4: "something is wrong with the records", 9: "the journal is damaged"},
     see="gc, status",
 )
@@ -128,7 +128,7 @@ def fsck(call: Call, *, rebuild: bool, accept_loss: bool) -> int | None:
         report = check(store, progress)
     call.out.record(_record(report, rebuilt), _lines(call, report, rebuilt))
     if report.damaged:
-        call.out.tell("hint: go on with what is left: cuectl fsck --rebuild --accept-loss")
+        call.out.tell("hint: continue with the rest: cuectl fsck --rebuild --accept-loss")
         return ExitStatus.STATE
     if not report.is_clean:
         call.out.tell("" if rebuild else "hint: write the views anew: cuectl fsck --rebuild")
@@ -183,22 +183,21 @@ def _place(finding: StoreFinding) -> str:
 
 @command(
     "doctor",
-    Option("--fix", "Fix what is safe to fix, then look again"),
+    Option("--fix", "Make safe repairs, then check again"),
     exits={4: "there is a warning or a problem"},
     see="status, scheduler install, cuectl-state(7)",
 )
 def doctor(call: Call, *, fix: bool) -> int | None:
     """Find problems with your setup and how to fix them.
 
-    Looks at everything that must be right for work to be done and seen: the state directory (owner,
-    modes, file system, locks, room), what calls run-due and when it did last, the clock and the
-    zones, whether the scheduler's PATH has the first word of every handler, agent and command, the
-    file 'env' and the names that handlers expect in it, definition files that have changed,
-    executions that lost their pass or run for too long, and the journal. Each answer is ok, a
-    warning or a problem, with the way to fix it.
+    Checks everything that your work depends on: the state directory (owner, modes, file system,
+    locks, space), the scheduler and its last call, clock and time zones, whether the scheduler's
+    PATH has every handler, agent and command, the file 'env' and the names that handlers need from
+    it, changed definition files, executions that lost their pass or run too long, and the journal.
+    Each finding is ok, a warning or a problem, with the way to fix it.
 
-    --fix fixes what is safe: it closes directories and the file 'env' to other users. How the work
-    itself went is the business of 'cuectl status'.
+    --fix makes safe repairs: it closes directories and the file 'env' to other users. For the
+    results of your work see 'cuectl status'.
     """
     from cuectl.installation.checks import examine, mend
 

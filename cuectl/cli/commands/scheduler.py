@@ -113,7 +113,7 @@ def install(call: Call, *, scheduler: str | None, watch: bool, dry_run: bool, ye
     done = _carry_out(call, steps, question, dry_run=dry_run, yes=yes)
     if steps and not dry_run:
         if chosen.installed() is None:
-            raise CuectlError(f"{chosen.name} took what was written and does not have it")
+            raise CuectlError(f"{chosen.name} accepted the entry but does not have it")
         call.out.say(f"{chosen.name} calls 'cuectl run-due' each minute now; see: cuectl status")
     if not call.out.for_people:
         changed = bool(steps) and not dry_run

@@ -48,10 +48,10 @@ _MOST_ON_A_PAGE = 200
 def show_status(call: Call, *, max_age: float | None, nagios: bool) -> int | None:
     """Show whether all is well: scheduler, runs, failures, alerts.
 
-    One screen: when a pass was last made, what is next, what runs and waits, what failed in the
-    last 24 hours, alerts that are open, definition files that are broken or were changed
-    after they had been applied, damaged files in quarantine. Findings are warnings or
-    problems; a problem makes the answer 'no'.
+    On one screen: failing cues, the last pass, the next fire, running and waiting work, failures in
+    the last 24 hours, open alerts, definition files that are invalid or changed since they were
+    applied, damaged files in quarantine. Findings are warnings or problems; with a problem the exit
+    status is 4.
 
     cuectl can't notice that nothing calls it any more. Let your monitoring run 'cuectl status
     --max-age 5m', which fails when the last pass, or a cue that is due, is older than that. 'cuectl

@@ -179,7 +179,7 @@ def answer(call: Call, *, run: str, text: str, step: int | None) -> None:
         call.out.tell(f"it continues on the next pass; or: cuectl workflow resume {found.id}")
 
 
-@command("workflow cancel", RUN_ID, REASON, exits={6: "the run is over"}, see="workflow runs")
+@command("workflow cancel", RUN_ID, REASON, exits={6: "the run has finished"}, see="workflow runs")
 def end_run(call: Call, *, run: str, reason: str | None) -> None:
     """End a run of a workflow.
 

@@ -125,7 +125,7 @@ def progress_text(progress: Record) -> str:
     "workflow check",
     MODULE,
     CONFIG,
-    Option("--traceback", "Print the whole traceback of what is broken"),
+    Option("--traceback", "Print full tracebacks of errors"),
     Option("--runs", "Check that all unfinished runs fit the code as it is now, too"),
     exits={7: "a module is broken, or does not fit a run"},
     see="workflow list, workflow replay, cuectl-procedures(7)",
@@ -243,7 +243,7 @@ _STATUS |= {"timed_out": 124, "cancelled": 130}
 EXITS = {
     1: "the procedure crashed, or does not fit the run's history; see the run's log",
     3: "the procedure raised WorkflowError",
-    4: "the run is not over: it waits for an answer, a time, an event or another run",
+    4: "the run waits for an answer, a time, an event or another run",
     124: "the run took longer than it may",
     130: "the run was cancelled; 143 when a signal asked for the end of the process",
 }
@@ -328,7 +328,7 @@ def _say_parked(call: Call, run: WorkflowRun) -> None:
     Option("--detach", "Start it in a process of its own, and print the run's id"),
     Option("--wait", "Wait for answers and times here, in place of parking"),
     Option("--id ID", "The run's id; where it is taken, show that run in place of a new one"),
-    Option("--one-at-a-time", "Show the run with the same arguments that is not over, if any"),
+    Option("--one-at-a-time", "Show the unfinished run with the same arguments, if any"),
     argv="Arguments of the workflow",
     rest=True,
     exits={**EXITS, 6: "the id is that of a run of something else"},
@@ -352,14 +352,13 @@ def run_workflow(
 ) -> int | None:
     """Run a workflow here and now.
 
-    Calls the procedure and prints what it returns. Everything behind NAME that is no option of
-    cuectl is an argument of the workflow, --key=value or --key value; dashes stand for underscores,
-    and values are converted by the annotations. Behind -- everything is. NAME --help says what a
-    workflow takes.
+    Calls the procedure and prints its return value. Options after NAME that are not those of cuectl
+    are arguments of the workflow, --key=value or --key value; dashes stand for underscores, and
+    annotations decide the types. After --, all options are. NAME --help lists them.
 
-    The id of the run, and what the procedure logs, go to standard error. A run that asks a person,
-    or sleeps for more than a minute, is parked: the command ends with status 4, and a pass
-    continues it when there is an answer or it is time.
+    The id of the run and the log of the procedure go to standard error. A run that asks a question,
+    or sleeps for more than a minute, is parked: the command exits with status 4, and a pass
+    continues the run later.
     """
     from cuectl.workflows.beginnings import begin_run, new_run
     from cuectl.workflows.rules.signature import values_of_words

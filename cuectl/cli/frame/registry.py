@@ -128,18 +128,18 @@ COMMANDS = {
 
 # Words that stand before other commands and do nothing themselves.
 GROUPS: dict[str, tuple[str, str]] = {
-    "events": (EVENTS, "What has happened: list events, show one, replay it"),
-    "subscriptions": (EVENTS, "What events start: list, show, try, pause, resume"),
+    "events": (EVENTS, "List events, show one, replay it"),
+    "subscriptions": (EVENTS, "List subscriptions to events, test, pause, resume"),
     "sessions": (WORKFLOWS, "List sessions of agents, show one, close them"),
-    "workflow": (WORKFLOWS, "Run workflows, follow their runs"),
-    "scheduler": (CARE, "Who calls run-due: install, remove, look"),
+    "workflow": (WORKFLOWS, "Run workflows and follow them"),
+    "scheduler": (CARE, "Have cron or a timer call run-due"),
     "config": (CARE, "Settings: list them with their origins"),
-    "agents": (LOOK, "List agents, try one"),
-    "queue": (LOOK, "Tasks of queues, and what waits for agents: add, list, send away"),
+    "agents": (LOOK, "List agents, test one"),
+    "queue": (LOOK, "List, add and cancel waiting tasks"),
     "filters": (DEFINE, "Test filters"),
     "templates": (DEFINE, "Test prompts"),
     "executions": (LOOK, "List executions, show one, print its output"),
-    "executors": (RUN, "Other machines that run work: list them, try one, be one"),
+    "executors": (RUN, "List machines that run work, test or become one"),
     "alerts": (LOOK, "List alerts, acknowledge them, test a sink"),
 }
 

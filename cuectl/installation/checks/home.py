@@ -158,7 +158,7 @@ def orphans(patient: Patient) -> Iterator[Finding]:
         message = f"the passes of {len(lost) - _SHOWN} more executions have died"
         yield warning("orphan", message, "the next pass sorts them out: cuectl run-due")
     if not lost:
-        yield ok("orphans", "every execution that is not over has its pass")
+        yield ok("orphans", "every unfinished execution has its pass")
 
 
 def _has_lost_pass(patient: Patient, name: str) -> bool:

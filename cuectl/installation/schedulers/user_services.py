@@ -158,7 +158,7 @@ class SystemdTimer:
         words = ("loginctl", "show-user", str(os.getuid()), "-p", "Linger", "--value")
         if run_program(words, self.site.environment).out.strip() == b"no":
             message = "the timers of this user stop when he logs out"
-            faults.append((message, "let them go on: loginctl enable-linger"))
+            faults.append((message, "keep them running: loginctl enable-linger"))
         return faults
 
 

@@ -227,7 +227,7 @@ def _refusal(store: Store, replay: Replay) -> StateError:
         words = f"the journal is damaged ('{place}': {first.message}{more})"
     else:
         words = f"the journal in '{store.home}' lacks what was already applied"
-    hint = "nothing was changed; go on with what is left: cuectl fsck --rebuild --accept-loss"
+    hint = "nothing was changed; continue with the rest: cuectl fsck --rebuild --accept-loss"
     return StateError(words, hint=hint)
 
 

@@ -94,9 +94,9 @@ _HEADING = """\
 def update(call: Call, *, cue: str, **values: Any) -> None:
     """Change a cue's schedule, handler or policies.
 
-    Takes the options of cuectl create and changes what they name; everything else stays. A new
-    schedule keeps the time zone, and counts from now on: what is running continues as it began. A
-    cue that has finished fires again when it is given a new schedule.
+    Takes the options of cuectl create and changes only what they name. A new schedule keeps the
+    time zone and starts now; running executions continue unchanged. A finished cue fires again when
+    you give it a new schedule.
     """
     from cuectl.cues.change import update_cue
 

@@ -53,15 +53,13 @@ _DESCRIPTION = Option("--description TEXT", "What it is for")
 def create(call: Call, *, transport: str | None, **values: Any) -> None:
     """Create a cue from --cron, --at, --every or --in.
 
-    Makes a cue: when it fires, what it runs, and how sure you must be that it worked. At most one
-    of --cron, --at, --every and --in says when; without one the cue is started by hand (cuectl
-    fire) only.
+    Makes a cue: when it fires, what it runs, and how to check that it worked. Give at most one of
+    --cron, --at, --every and --in; without one, the cue runs only when you fire it (cuectl fire).
 
-    What runs is a handler (--task NAME, or the 'task' in the payload), the command behind '--',
-    which needs no shell, or a command line for sh (--shell). A command runs in the directory in
-    which the cue was made, unless --cwd names another one; PATH and the other variables are those
-    of the pass. With --url nothing is run: the pass calls the address, and an answer of 2xx is
-    success.
+    It runs a handler (--task NAME, or the 'task' in the payload), the command after '--' without a
+    shell, or a command line for sh (--shell). A command runs in the directory where you made the
+    cue, unless you give --cwd; PATH and the other variables are those of the pass. With --url the
+    pass calls the address instead, and an answer of 2xx is success.
 
     Prints the id of the cue, and when it fires next.
     """
@@ -204,14 +202,14 @@ def _tell_of_the_scheduler(call: Call) -> None:
 def chain(call: Call, *, when: str | None, key: str | None, **values: Any) -> None:
     """Schedule the next step.
 
-    Called inside a handler: makes a cue that is a child of the execution that runs, with its place
-    in the chain on record. Without a schedule it is due at once; with --at, --in or --cron, then.
-    With --when it waits until the parent is over, retries and verification included, and runs only
-    after that verdict; --in then counts from there.
+    Call it inside a handler: it makes a cue that is a child of the running execution, in the same
+    chain. Without a schedule it is due at once; otherwise as --at, --in or --cron says. With --when
+    it waits until the parent finishes, retries and verification included, and runs only after that
+    verdict; --in then counts from there.
 
-    A handler that is run again must not schedule its next step twice: the same --name or --key from
-    a later attempt of the same execution gives the child that there is. A chain is at most 16 deep,
-    and makes at most 200 cues an hour.
+    A retried handler does not schedule its next step twice: a later attempt of the same execution
+    with the same --name or --key gets the existing child. A chain is at most 16 deep, and makes at
+    most 200 cues an hour.
     """
     from cuectl.cues.create import chain_cue
     from cuectl.cues.rules.record import parent_from

@@ -56,11 +56,11 @@ def list_cues(
 ) -> None:
     """List cues with their next fire and last result.
 
-    Prints all cues, the one that fires next first. A name is matched anywhere; with '*', '?' or '['
-    in it, as a pattern for the whole name. RECENT shows the newest runs, the newest last.
+    Prints all cues, the next to fire first. --name matches anywhere in the name; with '*', '?' or
+    '[' in it, as a pattern for the whole name. RECENT shows the newest runs, the newest last.
 
-    People are not shown one-shots that have finished well, unless --all, --status or --name asks
-    for them; --json and --plain have every cue.
+    Successful finished one-shots are hidden, unless you give --all, --status or --name; --json and
+    --plain list every cue.
     """
     unknown = [word for word in status if word not in STATUSES]
     if unknown:

@@ -61,7 +61,7 @@ WORK_OPTIONS = (
         not_empty,
         complete="agent",
     ),
-    Option("--prompt TEXT", "What the agent is told: text, or @FILE"),
+    Option("--prompt TEXT", "The prompt for the agent: text, or @FILE"),
     Option(
         "--workflow NAME",
         "Run a workflow; all of them: cuectl workflow list",
@@ -137,7 +137,7 @@ POLICY_OPTIONS = (
     ),
     Option(
         "--overlap HOW",
-        "While an earlier run is not over: skip, queue, cancel it, or allow both",
+        "While an earlier run is running: skip, queue, cancel it, or allow both",
         choices=OVERLAP,
     ),
     Option("--deadline DUR", "Give up if the run can't start within DUR", duration),

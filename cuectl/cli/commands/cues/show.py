@@ -51,7 +51,7 @@ def get_cue(call: Call, *, name: str, executions: int) -> None:
     """Show one cue: schedule, handler, policies, recent executions.
 
     Prints the definition of a cue, its coming fires in its own time zone, and its newest
-    executions. What has its usual value is left out; --json has everything.
+    executions. Defaults are hidden; --json has everything.
     """
     from cuectl.cues.lookup import find_cue
     from cuectl.cues.schedule import fires_of, with_fires
@@ -234,9 +234,8 @@ def show_next(
 ) -> int | None:
     """Show the coming fires, of all cues or of any expression.
 
-    Without a name, shows the coming fires of all cues; with one, those of that cue; with --cron,
-    those of an expression, which no cue needs to have. Local times are in the time zone of the
-    schedule; clock changes among the fires are shown in their place.
+    Shows the coming fires of all cues, of one cue, or with --cron of any expression. Local times
+    are in the time zone of the schedule; clock changes appear among the fires.
     """
     if name is not None and cron is not None:
         raise UsageError("a cue and '--cron' exclude each other")
