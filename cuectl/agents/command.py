@@ -129,7 +129,7 @@ def _check_argument(prompt: str) -> None:
         raise CuectlError("the prompt contains a NUL character and can't be an argument")
     if len(prompt.encode("utf-8", "surrogateescape")) > LONGEST_ARGUMENT:
         raise CuectlError(
-            "the prompt is too long for an argument", hint="give it by 'prompt: stdin' or 'file'"
+            "the prompt is too long for an argument", hint="pass it with 'prompt: stdin' or 'file'"
         )
 
 

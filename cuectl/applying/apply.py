@@ -338,4 +338,4 @@ def _stage_problem(tx: Transaction, path: str, found: str, error: CuectlError) -
     if found == idle.UNKNOWN and base.get("problem") == problem:
         return None
     _stage_record(tx, HOME_VIEW, base | {"identity": found, "problem": problem}, record)
-    return f"{error.message} (what was defined before stays in force)"
+    return f"{error.message} (the previous definitions stay in force)"

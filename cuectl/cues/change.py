@@ -357,7 +357,7 @@ def undelete(runtime: Runtime, ref: str) -> tuple[Cue, CueState]:
         check_name_is_free(tx, cue.name)
         if state.status is CueStatus.HELD or cue.trigger["type"] == "event":
             hint = "apply its file again" if cue.origin.path else "chain it again"
-            raise Conflict(f"cue '{cue.name}' can't be brought back alone", hint=hint)
+            raise Conflict(f"cue '{cue.name}' can't be undeleted alone", hint=hint)
         is_over = state.status in AT_REST
         state = replace(state, running=(), queued=(), alerts=(), paused_until=None, expected=None)
         views: Views = {paths.state(cue.id): state.to_record()}

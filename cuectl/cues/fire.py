@@ -47,8 +47,8 @@ def fire(
     if state.status is CueStatus.HELD:
         raise Conflict(f"cue '{cue.name}' waits for its parent '{cue.origin.parent}'")
     if cue.trigger["type"] == "event":
-        hint = f"start it as an event does: cuectl trigger {quoted(cue.name)}"
-        raise Conflict(f"cue '{cue.name}' is a subscription, which events start", hint=hint)
+        hint = f"start it with: cuectl trigger {quoted(cue.name)}"
+        raise Conflict(f"cue '{cue.name}' is a subscription: events start it", hint=hint)
     due_at = max(now, at) if at is not None else now
     execution = claim.new_execution(cue, due_at, now, key=random(12).hex())
     execution = replace(execution, triggered_by=triggered_by, due_at=due_at)

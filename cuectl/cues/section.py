@@ -271,7 +271,7 @@ def _kind(fields: Fields, payload: Record) -> str | None:
         return given
     if "task" in payload:
         return "task"
-    message = f"{fields.what} says nothing to run"
+    message = f"{fields.what} has nothing to run"
     fields.findings.error(fields.node, message, hint=f"give one of: {' '.join(KINDS)}")
     return None
 
@@ -363,7 +363,7 @@ _OTHERS = ("timezone", "description", "environment", "payload", "move")
 _KEYS = (*_TRIGGERS, *_OTHERS, *TARGET_KEYS, *POLICY_KEYS)
 _HINTS = POLICY_HINTS | {
     "schedule": "write 'cron', 'at' or 'every'",
-    "event": "work that an event starts stands under 'subscriptions'",
+    "event": "work started by an event goes under 'subscriptions'",
     "argv": "did you mean 'command'?",
     "cmd": "did you mean 'command' (a list) or 'shell' (a text)?",
 }

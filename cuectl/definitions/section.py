@@ -106,7 +106,7 @@ def read_env(fields: Fields) -> dict[str, str]:
     for name, entry in node.entries.items():
         value, where = entry.value, f"'{name}' in 'env' of {fields.what}"
         if not is_variable_name(name):
-            message = f"'{shown(name)}' in 'env' of {fields.what} is no name of a variable"
+            message = f"'{shown(name)}' in 'env' of {fields.what} is not the name of a variable"
             fields.findings.error(entry.key, message)
         elif value.is_scalar or value.kind is YamlKind.NULL:
             found[name] = "" if value.kind is YamlKind.NULL else value.text

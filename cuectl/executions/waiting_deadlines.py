@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cuectl.store.views import Marker
 
 REMOTE = "remote"
-LAPSED = "its lease is over and its worker has not reported"
+LAPSED = "its lease expired, and its worker has not reported"
 
 
 def plan_deadline(

@@ -101,7 +101,7 @@ def _call(target: Record, headers: dict[str, str], body: bytes) -> WebhookAnswer
     except Unreachable as error:
         return WebhookAnswer(status=None, text=str(error))
     except ssl.SSLCertVerificationError as error:
-        text = f"the certificate is not good: {error.verify_message}"
+        text = f"the certificate is not valid: {error.verify_message}"
         return WebhookAnswer(status=None, text=text)
     except (OSError, http.client.HTTPException, ValueError) as error:
         words = getattr(error, "strerror", None) or type(error).__name__

@@ -39,7 +39,7 @@ _ENTRY = re.compile(r"\s*-?(@\w+|(?:\S+\s+){4}\S+)\s+(\S.*)$")
 _DAY = "(?:sun|mon|tue|wed|thu|fri|sat)"
 _FIELD = re.compile(rf"[\d*?][\d*/,?LW#-]*|{_DAY}(?:[-,]{_DAY})+", re.IGNORECASE)
 _USER_COLUMN = re.compile(r"\s*#.*\buser(?:-?name)?\s+com+and", re.IGNORECASE)
-_NOT_MAILED = "nothing is mailed; output is kept, and alerts tell of failures: cuectl help cue.yaml"
+_NOT_MAILED = "nothing is mailed; output is kept, and alerts report failures: cuectl help cue.yaml"
 _NOTES = {
     "MAILTO": _NOT_MAILED,
     "MAILFROM": _NOT_MAILED,
@@ -116,7 +116,7 @@ class Import:
 
     def _line(self, number: int, line: str, comment: str) -> None:
         setting, entry = _SETTING.match(line), _ENTRY.match(line)
-        why: str | None = "it is no line of a crontab"
+        why: str | None = "it is not a crontab line"
         if not line.isprintable() and re.search("[\udc80-\udcff]", line):
             line = line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
             why = "it is not UTF-8"
@@ -167,7 +167,7 @@ class Import:
         if _OWN.search(shell):
             return "it calls cuectl itself"
         if given is not None:
-            return "what follows '%' is given to the command, and cues have no standard input"
+            return "text after '%' is standard input, which cues do not have"
         texts = " ".join((shell, *self._settings.values()))
         place = re.search(PLACE, texts)
         return f"it holds '{place[0]}', which cuectl would fill in" if place else None

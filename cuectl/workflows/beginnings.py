@@ -78,7 +78,7 @@ def begin_run(
 
     With `alone`, one that is not over with the same workflow and arguments counts too.
 
-    Raises Conflict: the id is that of a run of something else.
+    Raises Conflict: the id belongs to a run of another workflow or other arguments.
     """
     with runtime.store.transaction(runtime.now(), limit_s=300.0) as tx:
         known = read_run(tx, run.id)

@@ -320,7 +320,7 @@ def test_https_is_checked_against_the_name_and_the_trusted_certificates(
 
         monkeypatch.setattr(socket, "getaddrinfo", look_up)
         unknown = refused(a_hook(f"https://hook.example:{port}/"), lasting=True)
-        assert unknown.startswith("the certificate is not good: self")
+        assert unknown.startswith("the certificate is not valid: self")
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         post(a_hook(f"https://hook.example:{port}/"))
         other = refused(a_hook(f"https://other.example:{port}/"), lasting=True)

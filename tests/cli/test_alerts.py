@@ -154,7 +154,7 @@ def test_which_alerts_to_acknowledge_has_to_be_said(cuectl: Cuectl) -> None:
 def test_the_standard_error_can_be_tested_without_any_definition(cuectl: Cuectl) -> None:
     answer = cuectl.at(NOW).run("alerts", "test", "stderr")
     answer.gives(
-        "sink 'stderr' has taken the test alert alert_1\n",
+        "sink 'stderr' took the test alert alert_1\n",
         "cuectl: alert: test: this is a test of the sink 'stderr'; nothing has happened\n",
         ids=True,
     )

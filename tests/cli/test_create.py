@@ -236,7 +236,7 @@ BAD: list[tuple[tuple[str, ...], str]] = [
     (("--verify-command", "x", "--verification-mode", "manual"), "in the mode 'command' only"),
     (("--verify-command", "'"), "option '--verify-command': no closing quotation"),
     (("--env", "NOEQUALS"), "is not KEY=VALUE"),
-    (("--env", "1A=x"), "'1A' is no name of a variable"),
+    (("--env", "1A=x"), "'1A' is not the name of a variable"),
     (("--transport", "webhook"), "a webhook needs an address"),
     (("--catch-up", "sometimes"), "option '--catch-up'"),
     (("--task", "audit"), "a cue runs one thing"),
@@ -275,7 +275,7 @@ def test_how_much_larger_a_payload_is_is_not_made_up(cuectl: Cuectl) -> None:
     cuectl.run("create", "--task", "t", "--payload", "@p.json").fails(
         2,
         "payload has more than 1048576 bytes",
-        "put what is large into a file, and its path into the payload",
+        "put large data into a file, and its path into the payload",
     )
 
 
@@ -382,7 +382,7 @@ def test_a_home_of_a_newer_version_is_left_alone(cuectl: Cuectl) -> None:
         (
             ("--alert", "ops"),
             "no alert sink is defined with the name 'ops' yet",
-            "define it under 'alerts' in ~/.cue/cue.yaml; its alerts get nowhere until then",
+            "define it under 'alerts' in ~/.cue/cue.yaml; until then its alerts are not delivered",
         ),
         (
             ("--cwd", "/nowhere/at/all"),

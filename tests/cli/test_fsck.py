@@ -52,7 +52,7 @@ def test_a_difference_is_named_and_mended_by_a_rebuild(cuectl: Cuectl) -> None:
     answer = cuectl.run("fsck")
     assert answer.status == 4
     assert answer.stdout.startswith(f"error  damaged  {name}  it lacks its sum\n")
-    assert answer.stderr == "hint: write the views anew: cuectl fsck --rebuild\n"
+    assert answer.stderr == "hint: rewrite the views: cuectl fsck --rebuild\n"
 
     answer = cuectl.run("--json", "fsck", "--rebuild")
     assert answer.status == 0

@@ -32,8 +32,8 @@ not a line
 """
 LEFT_OUT = {
     11: "@reboot: cuectl does not notice a boot",
-    12: "what follows '%' is given to the command, and cues have no standard input",
-    14: "it is no line of a crontab",
+    12: "text after '%' is standard input, which cues do not have",
+    14: "it is not a crontab line",
     15: "it calls cuectl itself",
     16: "it holds '{{ x }}', which cuectl would fill in",
 }
@@ -114,7 +114,7 @@ def test_a_crontab_that_is_carried_over_whole_is_no_failure(cuectl: Cuectl) -> N
     assert answer.status == 0
     assert answer.stderr == (
         "note: these jobs have no time limit: cuectl update NAME --timeout 1h\n"
-        "note: the crontab still runs these lines too; take them out: crontab -e\n"
+        "note: the crontab still runs these lines too; remove them: crontab -e\n"
     )
     cuectl.run("import-crontab", "-", stdin="").gives()
 

@@ -139,8 +139,8 @@ def test_a_line_written_by_hand_is_found_and_left_alone(cuectl: Cuectl, cron: St
     assert [(one["by_hand"], one["path"]) for one in found] == [(True, "/opt/bin")]
     cuectl.run("scheduler", "install", "--yes").fails(
         6,
-        "a line that was written by hand calls 'cuectl run-due' in the crontab already",
-        "take it out first: crontab -e",
+        "a line of your own calls 'cuectl run-due' in the crontab already",
+        "remove it first: crontab -e",
     )
     assert "written by hand" in cuectl.run("scheduler", "remove", "--yes").stderr
     assert cron.crontab == line
@@ -234,8 +234,8 @@ def test_what_keeps_a_timer_from_its_work_is_told(cuectl: Cuectl, systemd: Stand
     answer = cuectl.run("--json", "scheduler", "status")
     assert answer.status == 4
     assert answer.json["installed"][0]["faults"] == [
-        "'cuectl.service' has KillMode=control-group, which ends work that still runs",
-        "the timers of this user stop when he logs out",
+        "'cuectl.service' has KillMode=control-group, which kills running work",
+        "the timers of this user stop at logout",
     ]
     (systemd.folder / "active").unlink()
     answer = cuectl.run("--json", "scheduler", "status")
@@ -260,7 +260,7 @@ def test_a_second_scheduler_is_refused(cuectl: Cuectl, tmp_path: Path, systemd: 
     cuectl.run("scheduler", "install", "--scheduler", "crontab", "--yes").fails(
         6,
         f"systemd-timer calls 'cuectl run-due' for '{cuectl.home}' already",
-        "take it out first: cuectl scheduler remove",
+        "remove it first: cuectl scheduler remove",
     )
     assert both.crontab is None
 

@@ -50,7 +50,7 @@ def run(cuectl: Cuectl, *words: str) -> Answer:
 
 def test_a_store_that_is_not_there_yet_reads_as_an_empty_one(cuectl: Cuectl) -> None:
     cuectl.run("status").gives(
-        f"state      none yet at {cuectl.home}; the first command that writes makes it\n"
+        f"state      none yet at {cuectl.home}; the first command that writes creates it\n"
         "✓ 0 cues, none failing\n"
         "last pass  never\n"
         "next       nothing is planned\n"

@@ -230,7 +230,7 @@ def test_a_calendar_file_that_breaks_leaves_the_last_good_days(days: Cuectl) -> 
     told = days.at("2026-11-30T08:00:05Z").run("run-due").stderr
     at = f"{days.home}/cue.yaml:5:3"
     assert told.startswith(f"{at}: calendar 'team': {team}: it is not an iCalendar file: ")
-    assert "(what was defined before stays in force)" in told
+    assert "(the previous definitions stay in force)" in told
     assert records(days)[-1] == ["2026-11-30T08:00:00Z", "skipped", "calendar: team (Offsite)"]
     status = days.run("status")
     assert status.status == 4

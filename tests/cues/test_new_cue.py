@@ -43,8 +43,8 @@ def test_a_draft_says_what_runs(fields: dict[str, Any], target: dict[str, Any]) 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({}, "says nothing to run"),
-        ({"payload": {"n": 1}}, "says nothing to run"),
+        ({}, "has nothing to run"),
+        ({"payload": {"n": 1}}, "has nothing to run"),
         ({"task": "a", "shell": "b"}, "runs one thing"),
         ({"argv": ("a",), "shell": "b"}, "runs one thing"),
         ({"argv": ()}, "names no program"),

@@ -164,8 +164,8 @@ def test_a_policy_says_how_sure_one_must_be(text: str, changed: Policy) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{}", "6: cue 'a' says nothing to run"),
-        ("{cron: '@daily'}", "6: cue 'a' says nothing to run"),
+        ("{}", "6: cue 'a' has nothing to run"),
+        ("{cron: '@daily'}", "6: cue 'a' has nothing to run"),
         ("{task: x, shell: y}", "16: cue 'a' has 'task' and 'shell'; give one"),
         (
             "{task: x, payload: {task: y}}",
@@ -292,7 +292,7 @@ def test_what_is_wrong_in_a_cue_is_said_at_its_place(text: str, message: str) ->
     [
         ("schedule", "write 'cron', 'at' or 'every'"),
         ("shedule", "write 'cron', 'at' or 'every'"),
-        ("event", "work that an event starts stands under 'subscriptions'"),
+        ("event", "work started by an event goes under 'subscriptions'"),
         ("retries", "write: retry: {max_attempts: 3, backoff: [1m, 5m]}"),
         ("verify", "did you mean 'verification'?"),
         ("argv", "did you mean 'command'?"),

@@ -174,7 +174,7 @@ cues: {c: {}}
         "1:13: alert sink 'a' says nothing to do",
         "2:15: handler 'b' has no 'cmd'",
         "2:25: 'timeout' in handler 'b': 'x' is not a span of time",
-        "3:11: cue 'c' says nothing to run",
+        "3:11: cue 'c' has nothing to run",
     ]
 
 

@@ -113,8 +113,14 @@ def test_a_payload_file_can_be_asked_for() -> None:
         ),
         ("{cmd: x, env: [A=1]}", "2:20: 'env' in handler 'a' must be a mapping, not a list"),
         ("{cmd: x, env: {A: [1]}}", "2:24: 'A' in 'env' of handler 'a' must be a text, not a list"),
-        ("{cmd: x, env: {A-B: 1}}", "2:21: 'A-B' in 'env' of handler 'a' is no name of a variable"),
-        ("{cmd: x, env: {'': 1}}", "2:21: '' in 'env' of handler 'a' is no name of a variable"),
+        (
+            "{cmd: x, env: {A-B: 1}}",
+            "2:21: 'A-B' in 'env' of handler 'a' is not the name of a variable",
+        ),
+        (
+            "{cmd: x, env: {'': 1}}",
+            "2:21: '' in 'env' of handler 'a' is not the name of a variable",
+        ),
         (
             '{cmd: x, env: {A: "${1}"}}',
             "2:24: 'A' in 'env' of handler 'a': '${1}' does not name a variable",

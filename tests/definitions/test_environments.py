@@ -61,7 +61,7 @@ def test_what_is_wrong_with_an_environment_is_said_at_its_place() -> None:
     definitions, problems = check_definitions(text, "cue.yaml")
     assert definitions is None
     assert [one.text for one in problems] == [
-        "cue.yaml:1:20: error: '1x' in 'env' of environment 'a' is no name of a variable",
+        "cue.yaml:1:20: error: '1x' in 'env' of environment 'a' is not the name of a variable",
         "cue.yaml:1:30: error: 'C' in 'env' of environment 'a' must be a text, not a list",
         "cue.yaml:1:39: error: environment 'e' must be a mapping, not 'f'",
         "cue.yaml:2:35: warning: no environment 'i' is defined",

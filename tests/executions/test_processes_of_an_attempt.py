@@ -50,7 +50,7 @@ def test_a_person_is_not_asked_by_a_command() -> None:
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (ssl.SSLCertVerificationError(1, "no"), "the certificate is not good: "),
+        (ssl.SSLCertVerificationError(1, "no"), "the certificate is not valid: "),
         (ConnectionRefusedError(111, "Connection refused"), "no answer: Connection refused"),
         (ValueError("odd"), "no answer: ValueError"),
     ],

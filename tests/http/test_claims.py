@@ -147,7 +147,7 @@ def test_a_lease_that_runs_out_gives_the_work_back(cuectl: Cuectl) -> None:
     (one,) = cuectl.json("executions", "list")
     assert (one["status"], one["reason"]) == (
         "interrupted",
-        "its lease is over and its worker has not reported",
+        "its lease expired, and its worker has not reported",
     )
     assert len(one["attempts"]) == 4
     assert [one["type"] for one in cuectl.json("alerts", "list")] == ["interrupted"]

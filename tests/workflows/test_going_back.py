@@ -121,7 +121,7 @@ def test_a_failed_call_is_done_again_and_the_one_beside_it_is_kept(flows: Cuectl
         'again: call 2 bash(cmd="cat result")',
         'again: call 4 bash(cmd="echo alarm >> marks")',
         "kept: 1 results of calls that began before",
-        "cuectl: error: needs a yes: do these turns, commands and steps again?",
+        "cuectl: error: needs a yes: run these turns, commands and steps again?",
         "hint: give --yes to go ahead",
     ]
     assert asked.status == 8

@@ -105,7 +105,7 @@ def _answer(
         hint = "; the sink can say 'allow_private: true'" if error.is_private else ""
         return NotDelivered(f"{error}{hint}", lasting=error.lasting)
     except ssl.SSLCertVerificationError as error:
-        return NotDelivered(f"the certificate is not good: {error.verify_message}", lasting=True)
+        return NotDelivered(f"the certificate is not valid: {error.verify_message}", lasting=True)
     except TimeoutError:
         # The limit of one step of it, which is as long as that of the whole.
         return _late()

@@ -104,7 +104,7 @@ def print_completion(call: Call, *, shell: str | None) -> None:
 
 @command(
     "config list",
-    Option("--origin", "Print where each comes from; this is so anyway"),
+    Option("--origin", "Print the origin of each (the default)"),
     see="cue.yaml(5), cuectl-environment(7)",
     table=True,
 )

@@ -41,8 +41,8 @@ def list_agents(call: Call) -> None:
 @command(
     "agents test",
     Argument("NAME", "Name or id of the agent", complete="agent"),
-    Option("--prompt TEXT", "Ask it this, and show the answer"),
-    exits={4: "something is missing, or it did not answer well"},
+    Option("--prompt TEXT", "Ask this, and show the answer"),
+    exits={4: "something is missing, or the answer is an error"},
     see="agents list, cuectl-agents(7)",
     table=True,
 )
@@ -125,11 +125,11 @@ def clear_line(call: Call, *, name: str, yes: bool) -> None:
     reader = call.reader()
     if name in definitions_now(reader, call.runtime.home).definitions.queues:
         kind, done, what = "queue", "cancelled", "task"
-        confirm(call, f"cancel all tasks that wait in queue '{name}'?", yes=yes)
+        confirm(call, f"cancel all waiting tasks of queue '{name}'?", yes=yes)
         gone = clear(call.runtime, name)
     else:
         kind, done, what = "agent", "sent away", "execution"
-        confirm(call, f"send away all that waits for agent '{name}'?", yes=yes)
+        confirm(call, f"cancel everything waiting for agent '{name}'?", yes=yes)
         gone = clear_queue(call.runtime, name)
     if call.out.for_people:
         call.out.say(f"{done} {len(gone)} {what}{'' if len(gone) == 1 else 's'}")

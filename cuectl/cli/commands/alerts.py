@@ -31,10 +31,10 @@ _PLAIN = "created_at severity type cue_name message delivered id".split()
 
 @command(
     "alerts list",
-    Option("--all", "Also those that were acknowledged"),
+    Option("--all", "Include acknowledged alerts"),
     Option(
         "--cue NAME",
-        "Only those about this cue: name, id or start of an id",
+        "Only alerts of this cue: name, id or start of an id",
         not_empty,
         complete="cue",
     ),
@@ -152,4 +152,4 @@ def test_sink(call: Call, *, sink: str) -> None:
     if call.out.json:
         call.out.record(alert.to_record())
     else:
-        call.out.say(f"sink '{sink}' has taken the test alert {alert.id}")
+        call.out.say(f"sink '{sink}' took the test alert {alert.id}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cuectl.definitions.fields import DefinitionProblem
     from cuectl.values.records import Record
 
-_FILE = Argument("[FILE]", "Definition file; cue.yaml when it is left out", complete="file")
+_FILE = Argument("[FILE]", "Definition file; cue.yaml by default", complete="file")
 _COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 _CHANGE_COLOURS = {"+": "green", "-": "red", "~": "yellow"}
 _UNANSWERED = {3: "a line could not be answered"}
@@ -30,7 +30,7 @@ LINE_BYTES = 8 << 20
     "apply",
     _FILE,
     Option("--dry-run", "Show what would change"),
-    Option("--remove", "Take the file out of force, and delete its cues"),
+    Option("--remove", "Remove the file, and delete its cues"),
     see="diff, validate, cue.yaml(5)",
 )
 def apply(call: Call, *, file: str | None, dry_run: bool, remove: bool) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cuectl.store.store import Transaction
     from cuectl.values.records import Record
 
-_EVENT_ID = Argument("ID", "Id of the event, or the beginning of one")
+_EVENT_ID = Argument("ID", "Id of the event, or the start of one")
 _NONE = {5: "no subscription has that name"}
 _MOST_REFUSED = 5
 _NOTHING: Record = {"matched": [], "rejected": {}, "executions": []}
@@ -33,11 +33,9 @@ _NOTHING: Record = {"matched": [], "rejected": {}, "executions": []}
     Argument("TYPE", "Type of the event, such as deploy.done"),
     Option("--payload JSON", "Its payload: JSON, @FILE or -"),
     PAYLOAD_FILE,
-    Option("--source URI", "Who says so; /cuectl/emit by default", not_empty),
-    Option("--subject TEXT", "What it is about", not_empty),
-    Option(
-        "--key KEY", "Record it once: not again for the same source and key, for 30 days", not_empty
-    ),
+    Option("--source URI", "The source of the event; /cuectl/emit by default", not_empty),
+    Option("--subject TEXT", "The subject of the event", not_empty),
+    Option("--key KEY", "Record it only once in 30 days for the same source and key", not_empty),
     see="trigger, events list, cuectl-templates(7)",
 )
 def emit_event(
@@ -59,7 +57,7 @@ def emit_event(
     "trigger",
     SUBSCRIPTION,
     Option("--prompt TEXT", "The prompt for the agents: text, or @FILE"),
-    Option("--source-agent-id ID", "Who asks, for {{CUE_FROM_AGENT}}"),
+    Option("--source-agent-id ID", "The value of {{CUE_FROM_AGENT}}"),
     exits=_NONE,
     see="emit, fire, subscriptions list",
 )
@@ -210,7 +208,7 @@ _REASONS = {
     "type": "it listens to another type",
     "source": "the event comes from none of its sources",
     "source_sub": "the run was started by another subscription",
-    "itself": "it would answer to its own run",
+    "itself": "it would react to its own run",
     "depth": "the chain is too deep",
     "other": "the event is for another subscription",
 }

@@ -76,9 +76,9 @@ _OPTIONS = (
         not_empty,
         complete="execution",
     ),
-    Option("--since TIME", "Only with a nominal time from here on"),
+    Option("--since TIME", "Only with a nominal time at or after this"),
     Option("--until TIME", "Only with a nominal time before this"),
-    Option("--triggered-by WORD", "Only started so: " + ", ".join(_TRIGGERS), _trigger, many=True),
+    Option("--triggered-by WORD", "Only started by: " + ", ".join(_TRIGGERS), _trigger, many=True),
     Option(
         "--payload KEY=VALUE",
         "Only with this value in the payload; the key may be dotted",
@@ -244,10 +244,10 @@ def run_columns(call: Call, runs: Sequence[Record], *, numbered: bool) -> tuple[
     Option("-f, --follow", "Print the output as it comes, until the execution finishes"),
     Option(
         "--attempt N",
-        "Of this attempt; the newest one that has an output otherwise",
+        "The output of this attempt; by default the newest with output",
         whole_number(1),
     ),
-    Option("--raw", "The bytes as they are, unless on a terminal"),
+    Option("--raw", "Print the raw bytes, unless on a terminal"),
     Option("-n, --tail N", "Only the last N lines", whole_number(0)),
     see="executions get, logs",
 )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _EXECUTION = Argument("EXECUTION", EXECUTION_ID.help, complete="execution")
 _EXECUTIONS = Argument("EXECUTION...", _EXECUTION.help, complete="execution")
-_TIMEOUT = Option("--timeout DUR", "With --wait: wait no longer", duration)
+_TIMEOUT = Option("--timeout DUR", "With --wait: wait at most this long", duration)
 _FAILED = {
     3: "with --wait: it failed, was interrupted, missed or skipped",
     4: "with --wait: it ran, but is not verified",
@@ -179,7 +179,7 @@ def _show_end(call: Call, done: Execution) -> None:
 @command(
     "wait",
     _EXECUTIONS,
-    Option("--timeout DUR", "Wait no longer, and exit with 124", duration),
+    Option("--timeout DUR", "Wait at most this long, then exit with 124", duration),
     exits={
         3: "one failed, was interrupted, missed or skipped",
         4: "one ran, but is not verified",
@@ -230,7 +230,7 @@ def cancel(call: Call, *, execution: tuple[str, ...], reason: str | None) -> Non
 @command(
     "retry",
     _EXECUTION,
-    Option("--wait", "Run it here and wait for its end, as fire does"),
+    Option("--wait", "Run it here and wait until it finishes, as fire does"),
     _TIMEOUT,
     exits={**_FAILED, 6: "it has not finished, or never had anything to run", **_CUT_SHORT},
     see="fire, executions list",
@@ -262,9 +262,9 @@ def retry(call: Call, *, execution: str, wait: bool, timeout: float | None) -> i
 @command(
     "verify",
     _EXECUTION,
-    Option("--reject", "Do not believe it"),
+    Option("--reject", "Reject the outcome"),
     REASON,
-    Option("--recheck", "Only look whether its files are still the ones that it was settled with"),
+    Option("--recheck", "Only check whether its artifacts are unchanged"),
     exits={
         4: "with --recheck: a file has changed or is gone",
         6: "it has not finished, failed, or never ran; with --recheck: it has no local files",
@@ -287,7 +287,7 @@ def verify(
 
     if recheck:
         if reject or reason is not None:
-            raise UsageError("'--recheck' decides nothing, so it takes no verdict")
+            raise UsageError("'--recheck' gives no verdict, so it goes without one")
         done, files = recheck_files(call.runtime, execution)
         lines = [f"{one['state']:8} {one['path']}" for one in files]
         call.out.record({**_public(call, done), "rechecked": files}, lines)
@@ -302,27 +302,24 @@ def verify(
     "report",
     Option("--success", "The work succeeded (exit status 0 is needed as well)"),
     Option("--failure", "The work failed, whatever the exit status"),
-    Option("--external-id ID", "What the work is called elsewhere"),
-    Option("--result-url URL", "Where its result can be seen"),
+    Option("--external-id ID", "The id of the result in another system"),
+    Option("--result-url URL", "The address of the result"),
     Option("--result-ref REF", "A commit, a version, a key"),
-    Option("--result-type TYPE", "What kind of result, for filters"),
+    Option("--result-type TYPE", "The type of the result, for filters"),
     Option("--summary TEXT", "One line for people"),
-    Option("--result TEXT", "The result itself, when it is short"),
+    Option("--result TEXT", "The result itself, if it is short"),
     Option("--error TEXT", "What went wrong"),
     Option(
-        "--artifact PATH",
-        "A file or a URL that was made; may be repeated",
-        many=True,
-        complete="file",
+        "--artifact PATH", "A file or URL that it made; may be repeated", many=True, complete="file"
     ),
     Option(
         "--metadata KEY=VALUE",
-        "Anything else; a VALUE that is JSON is taken as JSON; may be repeated",
+        "Other facts; VALUE can be JSON; may be repeated",
         key_value,
         many=True,
     ),
-    Option("--retry-in DUR", "It did not work now: ask for a retry so long from now", duration),
-    Option("--execution ID", "Report on this execution, from outside"),
+    Option("--retry-in DUR", "Ask for a retry after this time", duration),
+    Option("--execution ID", "Report on this execution from outside its handler"),
     see="chain, verify, cuectl-handlers(7)",
 )
 def report(
@@ -370,9 +367,7 @@ def report(
         path, otherwise = None, report_late(call.runtime, execution, report)
     if otherwise:
         names = "', '".join(otherwise)
-        call.out.warn(
-            f"'{names}' was reported otherwise before; the first word counts, this is kept"
-        )
+        call.out.warn(f"'{names}' was reported before; the first report counts, this one is kept")
     if call.out.json:
         identity = execution or call.environment.get("CUE_EXECUTION_ID") or None
         call.out.record({"execution_id": identity, "path": path, "otherwise": otherwise})

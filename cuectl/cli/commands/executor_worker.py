@@ -29,12 +29,10 @@ def _labels(text: str) -> tuple[str, ...]:
     ),
     Option("--url URL", "The Redis between the machines: redis://HOST:6379/0"),
     Option("--broker URL", "The broker, where the executor names another than its Redis"),
-    Option("--labels LABELS", "What it is for, besides everything: gpu,linux", _labels),
+    Option("--labels LABELS", "Labels of this machine: gpu,linux", _labels),
     Option("--concurrency N", "Run at most N executions at once", whole_number(1, 1_000)),
-    Option("--accept-commands", "Run command lines too that stand in no file here"),
-    Option(
-        "--worker-id ID", "Name of this machine for the fleet; the host's by default", printing_name
-    ),
+    Option("--accept-commands", "Also run command lines that no file here defines"),
+    Option("--worker-id ID", "Name of this machine; the host name by default", printing_name),
     exits={6: "a worker for this executor runs here already"},
     see="worker, cue.yaml(5)",
 )

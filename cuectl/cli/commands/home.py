@@ -81,7 +81,7 @@ def demo(call: Call) -> None:
     for played in play(call.environment):
         _show(call, played)
     call.out.say("")
-    call.out.say("nothing of this is left; to begin: cuectl init")
+    call.out.say("nothing of this is kept; to start: cuectl init")
 
 
 def _show(call: Call, played: Played) -> None:
@@ -154,7 +154,7 @@ def import_archive(call: Call, *, file: str) -> None:
 
 @command(
     "import-crontab",
-    Argument("FILE", "The crontab of a user; - reads it from stdin", complete="file"),
+    Argument("FILE", "The crontab of a user; - reads standard input", complete="file"),
     Option("--apply", "Make the cues"),
     Option("--system", "Read a crontab with a column for the user, such as /etc/crontab"),
     exits={3: "some lines were not carried over"},
@@ -225,4 +225,4 @@ def _print(call: Call, cues: list[dict[str, Any]], found: Imported, *, applied: 
         call.out.warn(f"line {note.line}: {note.text}: {note.why}")
     if applied and cues:
         call.out.tell("note: these jobs have no time limit: cuectl update NAME --timeout 1h")
-        call.out.tell("note: the crontab still runs these lines too; take them out: crontab -e")
+        call.out.tell("note: the crontab still runs these lines too; remove them: crontab -e")

@@ -28,13 +28,13 @@ LIMIT = Option("-n, --limit N", "Show at most N; 0 shows all", whole_number(0), 
 PAYLOAD_FILE = Option("--payload-file FILE", "The same as --payload @FILE", complete="file")
 MODULE = Option(
     "--module FILE",
-    "A Python file, or a directory of them, with workflows; beside those of the definitions",
+    "A Python file with workflows, or a directory of them, in addition to the definitions",
     many=True,
     complete="file",
 )
 CONFIG = Option(
     "--config FILE",
-    "A definition file that counts over the others: its agents, queues and workflows",
+    "A definition file whose agents, queues and workflows override the others",
     complete="file",
 )
 _CHUNK = 1 << 16
@@ -58,7 +58,7 @@ def warn_of_definitions(call: Call) -> None:
     from cuectl.definitions.in_force import broken_definitions
 
     for message in broken_definitions(call.reader(), call.runtime.home).values():
-        call.out.warn(message, hint="what was defined before stays in force")
+        call.out.warn(message, hint="the previous definitions stay in force")
 
 
 def read_payload(text: str | None, path: str | None = None) -> dict[str, Any] | None:
@@ -77,7 +77,7 @@ def read_payload(text: str | None, path: str | None = None) -> dict[str, Any] | 
         return payload_object(text or "")
     data = read_text(path)
     if len(data) > PAYLOAD_BYTES:
-        hint = "put what is large into a file, and its path into the payload"
+        hint = "put large data into a file, and its path into the payload"
         raise UsageError(f"payload has more than {PAYLOAD_BYTES} bytes", hint=hint)
     return payload_object(data)
 

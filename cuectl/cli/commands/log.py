@@ -47,10 +47,8 @@ _LEAST_REST = 8
         whole_number(0),
         shown_default=f"{USUAL_COUNT}, with --since all",
     ),
-    Option(
-        "--cue CUE", "Only about this cue; also one that was deleted", not_empty, complete="cue"
-    ),
-    Option("--since TIME", "Only from this time on"),
+    Option("--cue CUE", "Only about this cue, even if it was deleted", not_empty, complete="cue"),
+    Option("--since TIME", "Only entries since this time"),
     see="executions list, status",
 )
 def show_log(

@@ -103,14 +103,14 @@ def while_working(call: Call) -> Iterator[Callable[[str, int, int], None]]:
 
 @command(
     "run-due",
-    Option("--dry-run", "Show what would be done; change nothing"),
-    Option("--only NAME", "Look at this cue alone; may be repeated", many=True, complete="cue"),
+    Option("--dry-run", "Show what would be done, without doing it"),
+    Option("--only NAME", "Only this cue; may be repeated", many=True, complete="cue"),
     Option(
         "--max-parallel N",
         "Run at most N executions at once; lowers the setting, never raises it",
         whole_number(1, 10_000),
     ),
-    Option("--max-time DUR", "Start nothing after this time, and wait for what runs", duration),
+    Option("--max-time DUR", "Start nothing after this time, and wait for running work", duration),
     Option(
         "--detach", "Continue in a process of its own once the work is claimed; for systemd timers"
     ),
@@ -197,10 +197,12 @@ def _print_plan(call: Call, only: tuple[str, ...]) -> None:
 @command(
     "worker",
     Option(
-        "-c, --config FILE", "A definition file whose handlers win for this worker", complete="file"
+        "-c, --config FILE", "A definition file whose handlers override the others", complete="file"
     ),
-    Option("--once", "End when nothing is due and nothing runs"),
-    Option("--poll DUR", "How often to look for changes of others", some_time, default=1.0),
+    Option("--once", "Exit when nothing is due or running"),
+    Option(
+        "--poll DUR", "How often to look for changes by other processes", some_time, default=1.0
+    ),
     Option(
         "--worker-id ID",
         "Name in records and in CUE_WORKER_ID; the host's name by default",

@@ -32,7 +32,7 @@ DEFAULT_PORT = 8787
         not_empty,
         complete="file",
     ),
-    Option("--read-only", "Refuse everything that changes something"),
+    Option("--read-only", "Refuse all changes"),
     Option("--actions", "Put buttons on the page: fire, pause, retry, cancel, verify, answer"),
     see="open, dashboard, cuectl-page(7)",
 )
@@ -108,7 +108,7 @@ def open_page(call: Call, *, cue: str | None) -> None:
 
 @command(
     "mcp",
-    Option("--allow-write", "Serve the tools that change something too"),
+    Option("--allow-write", "Also serve tools that make changes"),
     Option(
         "--handle HANDLE", "The session to speak for, in place of CUE_HANDLE", complete="session"
     ),

@@ -26,13 +26,13 @@ _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
 
 @command(
     "gc",
-    Option("--dry-run", "Only say what would be done"),
+    Option("--dry-run", "Show what would be done, without doing it"),
     Option(
-        "--output DUR", "How long outputs are kept", duration, shown_default="settings, else 30d"
+        "--output DUR", "Keep outputs for this long", duration, shown_default="settings, else 30d"
     ),
     Option(
         "--journal DUR",
-        "How long the journal is kept, and with it the records",
+        "Keep the journal and the records for this long",
         duration,
         shown_default="settings, else 400d",
     ),
@@ -94,7 +94,7 @@ def _size(count: float) -> str:
 
 @command(
     "fsck",
-    Option("--rebuild", "Write all records anew from the journal"),
+    Option("--rebuild", "Rewrite all records from the journal"),
     Option("--accept-loss", "Continue with what is known of a damaged journal"),
     exits={4: "something is wrong with the records", 9: "the journal is damaged"},
     see="gc, status",
@@ -131,7 +131,7 @@ def fsck(call: Call, *, rebuild: bool, accept_loss: bool) -> int | None:
         call.out.tell("hint: continue with the rest: cuectl fsck --rebuild --accept-loss")
         return ExitStatus.STATE
     if not report.is_clean:
-        call.out.tell("" if rebuild else "hint: write the views anew: cuectl fsck --rebuild")
+        call.out.tell("" if rebuild else "hint: rewrite the views: cuectl fsck --rebuild")
         return ExitStatus.NO
     return None
 

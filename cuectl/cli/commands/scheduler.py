@@ -25,11 +25,13 @@ CHOICES = ("auto", "crontab", "systemd-timer", "launchd")
 """Kept equal to the engine's registry by a test."""
 
 WHICH = Option(
-    "--scheduler NAME", "Which one: auto takes the first that can be used here", choices=CHOICES
+    "--scheduler NAME", "The scheduler; auto takes the first that works here", choices=CHOICES
 )
-WATCHES = Option("--watch", "Also tell your alert sinks, each 15 minutes, should no pass be made")
-DRY_RUN = Option("--dry-run", "Show what would be written and run; change nothing")
-YES = Option("--yes", "Do it without being asked")
+WATCHES = Option(
+    "--watch", "Also check every 15 minutes, and alert your sinks when no pass is made"
+)
+DRY_RUN = Option("--dry-run", "Show what would be written and run, without doing it")
+YES = Option("--yes", "Do not ask for confirmation")
 
 
 def _site(call: Call) -> Site:
@@ -83,7 +85,7 @@ def _difference(before: bytes | None, after: bytes | None) -> Iterator[Line]:
     YES,
     exits={
         6: "another scheduler does it already, or its text is not ours to change",
-        8: "there is no terminal to ask at, the answer was no, or no scheduler can be used here",
+        8: "you answered no, there was no terminal, or no scheduler works here",
     },
     see="scheduler status, scheduler remove, run-due, status",
 )
@@ -131,12 +133,10 @@ def _choose(site: Site, name: str | None) -> Scheduler:
     for one in there:
         if one.scheduler != chosen.name:
             message = f"{one.scheduler} calls 'cuectl run-due' for '{site.home}' already"
-            raise Conflict(message, hint="take it out first: cuectl scheduler remove")
+            raise Conflict(message, hint="remove it first: cuectl scheduler remove")
         if one.by_hand:
-            message = (
-                "a line that was written by hand calls 'cuectl run-due' in the crontab already"
-            )
-            raise Conflict(message, hint="take it out first: crontab -e")
+            message = "a line of your own calls 'cuectl run-due' in the crontab already"
+            raise Conflict(message, hint="remove it first: crontab -e")
     return chosen
 
 
@@ -145,7 +145,7 @@ def _choose(site: Site, name: str | None) -> Scheduler:
     WHICH,
     DRY_RUN,
     YES,
-    exits={8: "there is no terminal to ask at, or the answer was no"},
+    exits={8: "you answered no, or there was no terminal"},
     see="scheduler install, pause",
 )
 def remove(call: Call, *, scheduler: str | None, dry_run: bool, yes: bool) -> None:
@@ -163,14 +163,14 @@ def remove(call: Call, *, scheduler: str | None, dry_run: bool, yes: bool) -> No
     removals = {one.name: one.removal() for one in chosen if one.name in there}
     names = [name for name, found in removals.items() if found]
     steps = [step for found in removals.values() for step in found]
-    question = f"have {' and '.join(names)} call 'cuectl run-due' no more?"
+    question = f"have {' and '.join(names)} stop calling 'cuectl run-due'?"
     done = _carry_out(call, steps, question, dry_run=dry_run, yes=yes)
     if not steps:
         call.out.say("nothing that 'scheduler install' wrote calls 'cuectl run-due' here")
     elif not dry_run:
         call.out.say("removed; your cues no longer run by themselves")
     if any(one.by_hand for one in there.values()):
-        call.out.warn("a line that was written by hand is in the crontab", hint="see: crontab -l")
+        call.out.warn("a line of your own is in the crontab", hint="see: crontab -l")
     if not call.out.for_people:
         changed = bool(steps) and not dry_run
         record = {"schedulers": names, "home": site.home, "dry_run": dry_run}
@@ -180,7 +180,7 @@ def remove(call: Call, *, scheduler: str | None, dry_run: bool, yes: bool) -> No
 @command(
     "scheduler status",
     WHICH,
-    exits={4: "none is installed, or one does not do its work"},
+    exits={4: "none is installed, or one does not work"},
     see="scheduler install, status",
 )
 def show_scheduler(call: Call, *, scheduler: str | None) -> int | None:
@@ -255,6 +255,6 @@ def _lines(call: Call, found: list[Installed], health: SchedulerHealth, now: int
             yield [("problem: ", "red"), message]
             yield f"  {hint}"
     if not found:
-        yield "by         nothing that is known; see: cuectl scheduler install"
+        yield "by         nothing known; see: cuectl scheduler install"
     last = health.last_pass_at
     yield f"last pass  {'never' if last is None else call.out.when(last, now)}"

@@ -89,7 +89,7 @@ def _look(call: Call, max_age: float | None) -> tuple[StatusReport, list[Finding
 
 def _figures(call: Call, report: StatusReport) -> Iterator[Line]:
     if not report.exists:
-        yield f"state      none yet at {report.home}; the first command that writes makes it"
+        yield f"state      none yet at {report.home}; the first command that writes creates it"
     yield _head(call, report)
     rows = [*_failing(call, report), *_asking(report)]
     yield from _named(call, rows)
@@ -189,7 +189,7 @@ def _waiting(report: StatusReport) -> str:
     work = report.work
     kinds = (
         *((work.claimed, "about to start"), (work.queued, "queued"), (work.pending, "pending")),
-        *((work.retrying, "to be tried again"), (work.reporting, "still to report")),
+        *((work.retrying, "waiting for a retry"), (work.reporting, "still to report")),
         (work.parked - sum(bool(one.asks) for one in work.asking), "parked"),
     )
     return ", ".join(f"{count} {what}" for count, what in kinds if count > 0)
@@ -251,7 +251,7 @@ def _plain(text: str) -> str:
 @command(
     "dashboard",
     Argument("FILE", "The page to write", complete="file"),
-    Option("--since TIME", "Leave out runs that were due before"),
+    Option("--since TIME", "Only runs due at or after this time"),
     Option(
         "-n, --limit N",
         "Show at most N runs, the newest",
@@ -334,7 +334,7 @@ def _text(graph: Graph, form: str) -> str:
     "metrics",
     Option(
         "--textfile PATH",
-        "Write this file in place of printing, readable by all",
+        "Write this file, readable by all, instead of printing",
         not_empty,
         complete="file",
     ),

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     "workflow fork",
     RUN_ID,
     Option(
-        "--from STEP", "Begin with this call: its number, or the name of its step", default="last"
+        "--from STEP", "Start with this call: its number, or the name of its step", default="last"
     ),
     Option("--kwarg KEY=VALUE", "Another argument; only with --from 1", key_and_value, many=True),
     Option("--module FILE", "Take the procedure from this file", complete="file"),
-    Option("--wait", "Wait for answers and times here"),
+    Option("--wait", "Wait here for answers and times"),
     Option("--yes", "Do not ask"),
     exits={**EXITS, 6: "the run is running", 8: "it needs confirmation"},
     see="workflow resume, workflow log, cuectl-procedures(7)",
@@ -98,7 +98,7 @@ def replay_histories(
 @command(
     "workflow history",
     RUN_ID,
-    Option("--out FILE", "Write it there; needed", complete="file"),
+    Option("--out FILE", "The file to write; required", complete="file"),
     Option("--redact", "Replace prompts, answers and output by their lengths"),
     see="workflow replay, workflow log",
 )

@@ -159,7 +159,7 @@ def _short(result: Record) -> str:
     "workflow answer",
     RUN_ID,
     Argument("TEXT", "The answer"),
-    Option("--step N", "Which question, when the run asks several", whole_number(1)),
+    Option("--step N", "The question, if the run asks several", whole_number(1)),
     exits={6: "the run asks nothing"},
     see="workflow runs, workflow resume",
 )

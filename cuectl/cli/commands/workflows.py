@@ -38,7 +38,7 @@ def _dollars(text: str) -> float:
     return amount
 
 
-BUDGET = Option("--budget-usd USD", "Begin no turn when the run has cost this", _dollars)
+BUDGET = Option("--budget-usd USD", "Start no turn once the run has cost this", _dollars)
 
 
 def load(call: Call, modules: tuple[str, ...], config: str | None) -> Catalogue:
@@ -126,7 +126,7 @@ def progress_text(progress: Record) -> str:
     MODULE,
     CONFIG,
     Option("--traceback", "Print full tracebacks of errors"),
-    Option("--runs", "Check that all unfinished runs fit the code as it is now, too"),
+    Option("--runs", "Also check that all unfinished runs fit the current code"),
     exits={7: "a module is broken, or does not fit a run"},
     see="workflow list, workflow replay, cuectl-procedures(7)",
     table=True,
@@ -244,8 +244,8 @@ EXITS = {
     1: "the procedure crashed, or does not fit the run's history; see the run's log",
     3: "the procedure raised WorkflowError",
     4: "the run waits for an answer, a time, an event or another run",
-    124: "the run took longer than it may",
-    130: "the run was cancelled; 143 when a signal asked for the end of the process",
+    124: "the run exceeded its time limit",
+    130: "the run was cancelled; 143 when a signal stopped the process",
 }
 
 
@@ -297,7 +297,7 @@ def _say_failed(call: Call, run: WorkflowRun) -> None:
         lines += [line for line in trace if line.startswith("  ")]
     if run.status.value == "interrupted":
         again = f"cuectl workflow resume {run.id} --rerun last"
-        lines.append(f"hint: look what it has done; to have it done again: {again}")
+        lines.append(f"hint: check what it has done; to repeat it: {again}")
     lines += [f"  {line}" for wait in run.waits for line in wait.get("told", ())[1:]]
     text = "\n".join([*map(visible, lines), ""])
     sys.stderr.write(fitted(text, call.environment, sys.stderr))
@@ -321,17 +321,17 @@ def _say_parked(call: Call, run: WorkflowRun) -> None:
     Argument("NAME", "Name of the workflow", complete="workflow"),
     MODULE,
     CONFIG,
-    Option("--from HANDLE", "The session that asks for it"),
-    Option("--run-timeout DUR", "End the run after this time", duration),
+    Option("--from HANDLE", "The session that starts it"),
+    Option("--run-timeout DUR", "Stop the run after this time", duration),
     BUDGET,
-    Option("--kwargs JSON", "All arguments as one JSON object, in place of options"),
-    Option("--detach", "Start it in a process of its own, and print the run's id"),
-    Option("--wait", "Wait for answers and times here, in place of parking"),
-    Option("--id ID", "The run's id; where it is taken, show that run in place of a new one"),
+    Option("--kwargs JSON", "All arguments as one JSON object, instead of options"),
+    Option("--detach", "Start it in the background, and print the id of the run"),
+    Option("--wait", "Wait here for answers and times instead of parking"),
+    Option("--id ID", "The id of the run; if it exists, show that run instead of a new one"),
     Option("--one-at-a-time", "Show the unfinished run with the same arguments, if any"),
     argv="Arguments of the workflow",
     rest=True,
-    exits={**EXITS, 6: "the id is that of a run of something else"},
+    exits={**EXITS, 6: "the id belongs to a run of another workflow or other arguments"},
     see="workflow runs, workflow log, cuectl-workflows(7)",
 )
 def run_workflow(
@@ -429,7 +429,7 @@ def tell_way(call: Call, way: WayBack, *, yes: bool) -> None:
     for line in way.told:
         call.out.tell(line)
     if way.costs:
-        confirm(call, "do these turns, commands and steps again?", yes=yes)
+        confirm(call, "run these turns, commands and steps again?", yes=yes)
 
 
 def take_back(
@@ -453,12 +453,12 @@ def take_back(
 @command(
     "workflow resume",
     RUN_ID,
-    Option("--rerun STEP", "Do this call again: its number, the name of its step, or last"),
+    Option("--rerun STEP", "Repeat this call: its number, the name of its step, or last"),
     Option("--set STEP=JSON", "Continue as if this call had this value", json_given, many=True),
-    Option("--force", "Rerun a call that ended well, too"),
+    Option("--force", "Repeat a successful call too"),
     Option("--yes", "Do not ask"),
     BUDGET,
-    Option("--wait", "Wait for answers and times here"),
+    Option("--wait", "Wait here for answers and times"),
     exits={**EXITS, 6: "the run is running, or has succeeded", 8: "it needs confirmation"},
     see="workflow fork, workflow run, workflow runs, cuectl-procedures(7)",
 )

@@ -94,7 +94,7 @@ def _kind(draft: CueDraft) -> str | None:
 
 
 def _no_use(zone: str) -> UsageError:
-    hint = "it goes with a cron expression or with a point in time"
+    hint = "it needs a cron expression or a time"
     return UsageError(f"the time zone '{zone}' has nothing to apply to", hint=hint)
 
 
@@ -167,7 +167,7 @@ def check_policy(policy: Policy) -> Policy:
         raise UsageError("the verification mode 'command' needs a command", hint=hint)
     if policy.check and policy.verification != "command":
         mode = policy.verification
-        raise UsageError(f"a command verifies in the mode 'command' only, not in '{mode}'")
+        raise UsageError(f"a checker command needs the mode 'command', not '{mode}'")
     if policy.allow_empty and policy.verification != "require_artifacts":
         raise UsageError("'allow_empty' goes with the verification mode 'require_artifacts'")
     for name in ("timeout_s", "deadline_s", "outcome_deadline_s", "retry_for_s"):

@@ -25,7 +25,7 @@ def new_cue(draft: CueDraft, *, cue_id: str, now: int, zone: str, origin: Origin
     said = _said_target(draft)
     if said is None:
         hint = "give a handler's name (--task NAME), or the command after '--'"
-        raise UsageError(f"cue '{name}' says nothing to run", hint=hint)
+        raise UsageError(f"cue '{name}' has nothing to run", hint=hint)
     target = _with_surroundings(said, draft)
     return Cue(
         id=cue_id,
@@ -69,7 +69,7 @@ def changed_cue(cue: Cue, draft: CueDraft, *, now: int, zone: str) -> Cue:
     fixed = ("trigger", "target", "name") if cue.trigger["type"] == "event" else ()
     if any(getattr(changed, part) != getattr(cue, part) for part in fixed):
         where = f"'{cue.origin.path}'" if cue.origin.path else "its file"
-        message = f"cue '{cue.name}' is a subscription: its event, work and name stand in a file"
+        message = f"cue '{cue.name}' is a subscription: its event, work and name are in a file"
         raise UsageError(message, hint=f"change them in {where}, and apply it")
     return changed if changed == cue else replace(changed, updated_at=now)
 
@@ -248,7 +248,7 @@ def _with_surroundings(target: Record, draft: CueDraft) -> Record:
         changed.pop("env", None)
     for name, value in (draft.env or {}).items():
         if not (name.isascii() and name.isidentifier()):
-            raise UsageError(f"'{name}' is no name of a variable")
+            raise UsageError(f"'{name}' is not the name of a variable")
         _check_text(value, f"the variable '{name}'")
     if draft.env:
         changed["env"] = {**changed.get("env", {}), **draft.env}

@@ -84,7 +84,7 @@ class Publisher:
         except (OperationalError, OSError, self._app.connection().connection_errors) as error:
             self.close()
             hint = "cuectl executors ping"
-            raise NoAnswer(f"the broker takes no message: {error}", hint=hint) from error
+            raise NoAnswer(f"the broker accepts no messages: {error}", hint=hint) from error
 
     def close(self) -> None:
         """Let go of the connection."""

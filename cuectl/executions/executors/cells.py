@@ -191,7 +191,7 @@ def _read(reader: BufferedReader) -> Reply:
         case b"*":
             return None if rest == b"-1" else [_read(reader) for _ in range(int(rest))]
         case _:
-            raise ValueError("it does not speak the language of Redis")
+            raise ValueError("it does not speak the Redis protocol")
 
 
 def _bytes(reader: BufferedReader, length: int) -> bytes | None:

@@ -21,7 +21,7 @@ _LONGEST = 2_083
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _OURS = ("x-cueapi-", "host", "content-length", "transfer-encoding", "connection")
 _ON_FAILURE: Record = {"email": bool, "pause": bool, "allow_private": bool, "webhook": str | None}
-_ALLOW = "to call it all the same: --allow-private"
+_ALLOW = "to call it anyway: --allow-private"
 
 
 class BadCallback(UsageError):
@@ -57,7 +57,7 @@ def check_on_failure(said: Record) -> Record:
         try:
             _url(found["webhook"], private=bool(said.get("allow_private")))
         except BadCallback as error:
-            way = "'allow_private' calls it all the same" if error.hint == _ALLOW else None
+            way = "'allow_private' calls it anyway" if error.hint == _ALLOW else None
             raise BadCallback(f"on_failure.webhook: {error.message}", hint=way) from None
     return found
 
@@ -92,7 +92,7 @@ def _url(url: Any, *, private: bool) -> str:
     shown = text if len(text) <= 80 else f"{text[:77]}..."
     # A blank or a control in an address is how two readers see two addresses.
     if not text.isascii() or any(char <= " " or char in "\x7f\\" for char in text):
-        raise BadCallback("the webhook's address has a character that no URL has")
+        raise BadCallback("the webhook's address has a character that URLs do not allow")
     if not is_url(text) or len(text) > _LONGEST:
         raise BadCallback(f"the webhook's address is not an http or https URL: '{shown}'")
     parts = urlsplit(text)
@@ -100,7 +100,7 @@ def _url(url: Any, *, private: bool) -> str:
     if parts.username is not None or parts.password is not None:
         raise BadCallback("the webhook's address holds a password", hint="it is signed instead")
     if not private and _is_near(host):
-        raise BadCallback(f"'{host}' is on this machine or network", hint=_ALLOW)
+        raise BadCallback(f"'{host}' is a private or loopback address", hint=_ALLOW)
     return text
 
 

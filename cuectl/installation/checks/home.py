@@ -129,7 +129,7 @@ def room(patient: Patient) -> Iterator[Finding]:
     """Answer whether there is room for more records."""
     found = os.statvfs(patient.home)
     free = found.f_bavail * found.f_frsize
-    hint = "make room, or keep less: cuectl gc"
+    hint = "free space, or keep less: cuectl gc"
     if free < _LEAST_BYTES:
         yield problem("disk_full", f"only {free >> 20} MiB are free under '{patient.home}'", hint)
     elif found.f_files and found.f_favail < _LEAST_FILES:
@@ -156,7 +156,7 @@ def orphans(patient: Patient) -> Iterator[Finding]:
         yield warning("orphan", message, "the next pass: cuectl run-due")
     if len(lost) > _SHOWN:
         message = f"the passes of {len(lost) - _SHOWN} more executions have died"
-        yield warning("orphan", message, "the next pass sorts them out: cuectl run-due")
+        yield warning("orphan", message, "the next pass recovers them: cuectl run-due")
     if not lost:
         yield ok("orphans", "every unfinished execution has its pass")
 

@@ -153,11 +153,11 @@ class SystemdTimer:
         shown = self._systemctl("show", "-p", "KillMode", "--value", f"{self.unit}.service")
         mode = shown.out.decode("utf-8", "replace").strip()
         if shown.status == 0 and mode not in ("process", "none"):
-            message = f"'{self.unit}.service' has KillMode={mode}, which ends work that still runs"
+            message = f"'{self.unit}.service' has KillMode={mode}, which kills running work"
             faults.append((message, f"look at: systemctl --user cat {self.unit}.service"))
         words = ("loginctl", "show-user", str(os.getuid()), "-p", "Linger", "--value")
         if run_program(words, self.site.environment).out.strip() == b"no":
-            message = "the timers of this user stop when he logs out"
+            message = "the timers of this user stop at logout"
             faults.append((message, "keep them running: loginctl enable-linger"))
         return faults
 

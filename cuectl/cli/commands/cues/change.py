@@ -58,7 +58,7 @@ _CLEARING = {
 
 _HEADING = """\
 # Save to change the cue, leave without saving to keep it as it is.
-# The form is that of a cue.yaml; what is left out has its usual value.
+# The form is that of a cue.yaml; keys that you leave out get their defaults.
 """
 
 
@@ -73,20 +73,20 @@ _HEADING = """\
     Option("--no-payload", "Empty the payload"),
     Option("--no-env", "Drop all variables"),
     *POLICY_OPTIONS,
-    Option("--no-timeout", "Use the usual time limit"),
+    Option("--no-timeout", "Use the default time limit"),
     Option("--no-retries", "Never try again"),
     Option("--no-deadline", "Start however late"),
     Option("--no-jitter", "Start at the nominal time"),
-    Option("--no-outcome-deadline", "Wait for no report"),
-    Option("--no-alert", "Use the usual alert sink"),
-    Option("--no-ping-url", "Ping no monitor any more"),
-    Option("--no-except", "Leave no days out"),
+    Option("--no-outcome-deadline", "Do not wait for a report"),
+    Option("--no-alert", "Use the default alert sink"),
+    Option("--no-ping-url", "Stop pinging a monitor"),
+    Option("--no-except", "Skip no days"),
     Option("--no-only", "Start on any day"),
     Option("--no-move", "Move nothing to a workday"),
-    Option("--no-on-failure", "Neither pause nor call when it fails"),
-    Option("--no-expect-within", "Let a run take as long as it takes"),
-    Option("--no-expect-by", "Let it succeed at any time"),
-    Option("--description TEXT", "What it is for"),
+    Option("--no-on-failure", "Do nothing extra when it fails"),
+    Option("--no-expect-within", "Expect no duration"),
+    Option("--no-expect-by", "Expect no time of success"),
+    Option("--description TEXT", "A description"),
     Option("--no-description", "Drop the description"),
     argv="New command to run, without a shell",
     see="create, edit, next",
@@ -229,7 +229,7 @@ def _chosen(call: Call, names: tuple[str, ...], option: str, *status: str) -> tu
     "pause",
     _SOME,
     _ALL,
-    Option("--until TIME", "Resume by itself at this time: 'mon 9:00', '2h', '2026-12-01'"),
+    Option("--until TIME", "Resume automatically at this time: 'mon 9:00', '2h', '2026-12-01'"),
     Option("--reason TEXT", "Why, for the log"),
     see="resume, list",
 )
@@ -305,7 +305,7 @@ def undelete(call: Call, *, name: str) -> None:
 @command(
     "delete",
     _SOME,
-    Option("--finished", "All cues that will not fire again: one-shots that have run"),
+    Option("--finished", "All finished cues: one-shots that have run"),
     Option("-y, --yes", "Do not ask"),
     Option("--dry-run", "Show what would be deleted"),
     see="undelete, pause, cancel",

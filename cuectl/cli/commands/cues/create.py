@@ -30,8 +30,8 @@ _REPEATING = {
     "deadline": "--deadline",
     "expect_by": "--expect-by",
 }
-_NAME = Option("--name NAME", "Its name; by default after what it runs")
-_DESCRIPTION = Option("--description TEXT", "What it is for")
+_NAME = Option("--name NAME", "Its name; by default after its command")
+_DESCRIPTION = Option("--description TEXT", "A description")
 
 
 @command(
@@ -40,7 +40,7 @@ _DESCRIPTION = Option("--description TEXT", "What it is for")
     *SCHEDULE_OPTIONS,
     Option(
         "--transport HOW",
-        "How the work is reached: worker runs it here, webhook calls --url",
+        "How to run it: worker runs it here, webhook calls --url",
         choices=("worker", "webhook"),
     ),
     *WORK_OPTIONS,
@@ -68,7 +68,7 @@ def create(call: Call, *, transport: str | None, **values: Any) -> None:
     if transport == "webhook" and values["url"] is None:
         raise UsageError("a webhook needs an address", hint="give it: --url https://...")
     if transport == "worker" and values["url"] is not None:
-        raise UsageError("option '--url': work that is run here has no address")
+        raise UsageError("option '--url': the transport worker takes no address")
     _refuse_nothing(values, "./backup.sh")
     draft = draft_of(values, cwd=_directory(values), cleared=frozenset())
     made = create_cue(call.runtime, draft)
@@ -149,7 +149,9 @@ def _doubts(made: Drafted | Chained, values: dict[str, Any]) -> Iterator[tuple[s
         yield f"no handler is defined for the task '{cue.target['task']}' yet", hint
     yield from _doubts_of_prompt(cue.target.get("prompt") or "" if values.get("prompt") else "")
     for name in made.unknown_sinks if values.get("alert") else ():
-        hint = "define it under 'alerts' in ~/.cue/cue.yaml; its alerts get nowhere until then"
+        hint = (
+            "define it under 'alerts' in ~/.cue/cue.yaml; until then its alerts are not delivered"
+        )
         yield f"no alert sink is defined with the name '{name}' yet", hint
     if cue.policy.max_attempts == 1 and cue.policy.retry_for_s is None:
         for option in _given(values, _RETRYING):
@@ -185,9 +187,7 @@ def _tell_of_the_scheduler(call: Call) -> None:
         "Wait for the parent's verdict: success, failure, or always",
         choices=("success", "failure", "always"),
     ),
-    Option(
-        "--key KEY", "One child for each key and parent, however often this is called", not_empty
-    ),
+    Option("--key KEY", "Create at most one child per key and parent", not_empty),
     *WORK_OPTIONS,
     *POLICY_OPTIONS,
     _DESCRIPTION,
@@ -228,4 +228,4 @@ def chain(call: Call, *, when: str | None, key: str | None, **values: Any) -> No
     if made.is_new:
         _warn(call, made, values)
     else:
-        call.out.tell("it was there already; nothing was changed")
+        call.out.tell("it exists already; nothing was changed")

@@ -34,10 +34,10 @@ _PLAIN = "name next_run last_run last_status status id verdict why".split()
     "list",
     Option("--status STATUS", "Only cues in this state: " + ", ".join(STATUSES), many=True),
     Option("--name TEXT", "Only cues with this in their name"),
-    Option("--all", "Show one-shots that have finished too"),
+    Option("--all", "Include finished one-shots"),
     Option(
         "--sort ORDER",
-        "Order by the next fire (next), or show what fails first (failing)",
+        "Order by the next fire (next), or failing cues first (failing)",
         choices=("next", "failing"),
         default="next",
     ),

@@ -40,8 +40,8 @@ _TAKEN_AS_THEY_ARE.append("environment")
 SCHEDULE_OPTIONS = (
     Option("--cron EXPR", "Fire at the times of a cron expression"),
     Option("--at TIME", "Fire once: 2026-11-23T09:00:00Z, 'tomorrow 09:00'"),
-    Option("--every DUR", "Fire each time so much has passed: 15m, 2h", duration),
-    Option("--in DUR", "Fire once, so long from now", duration),
+    Option("--every DUR", "Fire at this interval: 15m, 2h", duration),
+    Option("--in DUR", "Fire once, after this time", duration),
     Option(
         "--timezone, --tz ZONE", "Time zone of the schedule, such as Europe/Paris", complete="zone"
     ),
@@ -50,7 +50,7 @@ SCHEDULE_OPTIONS = (
 WORK_OPTIONS = (
     Option(
         "--task NAME",
-        "Run the handler of that name; also the 'task' in the payload names it",
+        "Run the handler of that name, like 'task' in the payload",
         not_empty,
         complete="task",
     ),
@@ -64,12 +64,12 @@ WORK_OPTIONS = (
     Option("--prompt TEXT", "The prompt for the agent: text, or @FILE"),
     Option(
         "--workflow NAME",
-        "Run a workflow; all of them: cuectl workflow list",
+        "Run a workflow; see: cuectl workflow list",
         not_empty,
         complete="workflow",
     ),
     Option("--kwarg KEY=VALUE", "An argument of the workflow", key_value, many=True),
-    Option("--payload JSON", "What the work is about: JSON, @FILE or -"),
+    Option("--payload JSON", "Input of the work: JSON, @FILE or -"),
     PAYLOAD_FILE,
     Option("--env KEY=VALUE", "Set a variable for the command", key_value, many=True),
     Option("--environment NAME", "Take the variables of 'environments' in cue.yaml", not_empty),
@@ -77,7 +77,7 @@ WORK_OPTIONS = (
 )
 
 WEBHOOK_OPTIONS = (
-    Option("--url URL", "Call this address, signed, instead of running work"),
+    Option("--url URL", "Call this address, signed, instead of running a command"),
     Option(
         "--method METHOD",
         "Method of the call",
@@ -112,7 +112,7 @@ def _time_limit(text: str) -> float:
 POLICY_OPTIONS = (
     Option(
         "--verification-mode MODE",
-        "What a run must show before it counts as verified: " + ", ".join(MODES),
+        "Evidence that a run needs to count as verified: " + ", ".join(MODES),
         choices=MODES,
     ),
     Option(
@@ -121,36 +121,52 @@ POLICY_OPTIONS = (
     ),
     Option("--allow-empty", "In the mode 'require_artifacts': an artifact may be an empty file"),
     Option("--timeout DUR", "Time limit of one attempt, or none", _time_limit),
-    Option("--retries N", "How often a failed run is tried again", whole_number(0, MOST_RETRIES)),
+    Option("--retries N", "Retry a failed run up to N times", whole_number(0, MOST_RETRIES)),
     Option("--backoff DUR,...", "Waits before the retries; the last one repeats", durations),
-    Option("--retry-on KIND,...", "What is tried again: " + ", ".join(RETRY_KINDS), _retry_kinds),
-    Option("--retry-on-exit N", "Of exit statuses, try only this again", _STATUS, many=True),
-    Option("--never-retry-on-exit N", "Give up on this exit status", _STATUS, many=True),
-    Option("--retry-for DUR", "Try again only so long after the first attempt", duration),
-    Option("--except DAYS", "Never start then: a calendar, a day, 23:00-01:00", _DAYS, many=True),
-    Option("--only DAYS", "Start only then: workdays, weekends, or as --except", _DAYS, many=True),
-    Option("--move WHERE", "Where what falls on no workday is moved to", choices=MOVES),
+    Option("--retry-on KIND,...", "What to retry: " + ", ".join(RETRY_KINDS), _retry_kinds),
+    Option("--retry-on-exit N", "Retry only after this exit status", _STATUS, many=True),
+    Option("--never-retry-on-exit N", "Never retry after this exit status", _STATUS, many=True),
+    Option("--retry-for DUR", "Retry only within this time of the first attempt", duration),
+    Option(
+        "--except DAYS",
+        "Never start at these times: a calendar, a day, 23:00-01:00",
+        _DAYS,
+        many=True,
+    ),
+    Option(
+        "--only DAYS",
+        "Start only at these times: workdays, weekends, or as --except",
+        _DAYS,
+        many=True,
+    ),
+    Option(
+        "--move WHERE",
+        "Move occurrences on other days to the next or previous workday",
+        choices=MOVES,
+    ),
     Option(
         "--catch-up HOW",
-        "After a time without passes: latest runs once, none, or all",
+        "After missed passes, run the latest occurrence, none, or all",
         choices=CATCH_UP,
     ),
     Option(
         "--overlap HOW",
-        "While an earlier run is running: skip, queue, cancel it, or allow both",
+        "If an earlier run is still running: skip, queue, cancel it, or allow both",
         choices=OVERLAP,
     ),
     Option("--deadline DUR", "Give up if the run can't start within DUR", duration),
     Option("--jitter DUR", "Delay starts by a fixed offset of up to DUR, to spread load", duration),
     Option(
         "--on-interrupted HOW",
-        "When a run loses its process: report it, or rerun",
+        "If the process of a run is lost: report it, or rerun",
         choices=ON_INTERRUPTED,
     ),
     Option(
-        "--outcome-deadline DUR", "How long a report may come after the process has ended", duration
+        "--outcome-deadline DUR",
+        "Wait this long for a report after the process has ended",
+        duration,
     ),
-    Option("--alert NAME", "Alert sink to use, in place of 'default'", many=True),
+    Option("--alert NAME", "Alert sink to use instead of 'default'", many=True),
     Option(
         "--ping-url URL",
         "Tell a monitor of starts, successes and failures, as healthchecks takes them",
@@ -158,8 +174,8 @@ POLICY_OPTIONS = (
     ),
     Option("--alert-after N", "Raise an alert after N failures in a row", whole_number(1, 100)),
     Option("--expect-within DUR", "Alert when a run takes longer: 10m, or 2x the usual", _within),
-    Option("--expect-by HH:MM", "Alert when it has not succeeded by that local time", _by),
-    Option("--on-failure JSON", "Pause or call when it fails: '{\"pause\": true}'"),
+    Option("--expect-by HH:MM", "Alert when it has not succeeded by this local time", _by),
+    Option("--on-failure JSON", "Pause or call a webhook when it fails: '{\"pause\": true}'"),
 )
 
 
@@ -236,7 +252,7 @@ def _split(option: str, text: str) -> tuple[str, ...]:
     except ValueError as error:
         raise UsageError(f"option '{option}': {str(error).lower()}: '{text}'") from error
     if not words or not words[0]:
-        raise UsageError(f"option '{option}': the value names no program")
+        raise UsageError(f"option '{option}': the value has no program")
     return words
 
 

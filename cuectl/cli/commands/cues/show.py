@@ -218,7 +218,7 @@ _FOR_ONE, _FOR_ALL = 5, 10
     ),
     Option("--cron EXPR", "Show the fires of a cron expression"),
     Option("--timezone, --tz ZONE", "Time zone of the expression", complete="zone"),
-    Option("--since TIME", "Begin at that time instead of now"),
+    Option("--since TIME", "Start at this time instead of now"),
     exits={4: "nothing will fire"},
     see="list, create, cuectl-time(7)",
     table=True,
