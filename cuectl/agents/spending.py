@@ -52,7 +52,7 @@ def charge(
     what = f"agent '{agent.name}' has spent {dollars(after)} of the {dollars(budget)} for today"
     raise_alert(
         tx, tx.now, type=BUDGET, message=f"{what}{': no other turn starts' if is_spent else ''}",
-        sinks=sinks_for(effects), randomness=effects.random(9), printed=False,
+        sinks=sinks_for(effects, BUDGET), randomness=effects.random(9), printed=False,
         subject=f"{agent.name} {day} {is_spent}",
     )  # fmt: skip
     effects.deliver = True

@@ -15,6 +15,7 @@ from cuectl.alerts.rules.alert import (
     severity_of,
     shortened,
 )
+from cuectl.alerts.rules.routing import DEFAULT, RoutedAlert, part_names, routes
 from cuectl.alerts.sinks import KINDS, SLOW
 from cuectl.store import paths
 from cuectl.store.journal.lines import JournalEntry
@@ -24,9 +25,10 @@ from cuectl.values.records import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cuectl.cues.rules.record import Cue, CueState
+    from cuectl.definitions.in_force import InForce
     from cuectl.definitions.rules.definitions import AlertSink
     from cuectl.executions.effects import Effects
     from cuectl.process.runtime import Runtime
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from cuectl.store.store import Transaction
 
 STDERR = "stderr"
-DEFAULT = "default"
 MARKER = "a"
 
 
@@ -91,28 +92,51 @@ def acknowledge(tx: Transaction, alert: Alert, now: int) -> Alert:
     return after
 
 
-def sink_keys(names: Sequence[str], sinks: Mapping[str, AlertSink]) -> tuple[str, ...]:
+def sink_keys(
+    names: Sequence[str], sinks: Mapping[str, AlertSink], about: RoutedAlert
+) -> tuple[str, ...]:
     """Return where an alert goes, for `raise_alert`.
 
     `stderr` stands for the standard error of the pass, whatever its sink is called, and for
     `default` when no sink has that name; the journal, which has every alert, for nothing.
     """
     keys: dict[str, None] = {}
-    for name in names or (DEFAULT,):
+    for name in routes(names, sinks, about):
         sink = sinks.get(name)
         kind = sink.kind if sink else STDERR if name == DEFAULT else name
         if kind == STDERR:
             keys[STDERR] = None
-        elif kind in SLOW or kind not in (*KINDS, "none"):
+        elif sink is not None and kind in SLOW:
+            keys |= dict.fromkeys(part_names(sink))
+        elif kind not in (*KINDS, "none"):
             # A name that is not defined stays, so that its delivery fails and says so.
             keys[name] = None
     return tuple(keys)
 
 
-def sinks_for(effects: Effects, names: Sequence[str] = ()) -> tuple[str, ...]:
+def sinks_for(
+    effects: Effects, kind: str, names: Sequence[str] = (), tags: tuple[str, ...] = ()
+) -> tuple[str, ...]:
     """Return where an alert goes by the definitions of a change."""
-    in_force = effects.in_force
-    return sink_keys(names, in_force.alerts) if in_force is not None else tuple(names)
+    if effects.in_force is None:
+        return tuple(names)
+    return sinks_now(effects.in_force, effects.now, effects.zone, kind, names, tags)
+
+
+def sinks_now(
+    in_force: InForce,
+    now: int,
+    zone: Callable[[], str],
+    kind: str,
+    names: Sequence[str] = (),
+    tags: tuple[str, ...] = (),
+) -> tuple[str, ...]:
+    """Return where an alert goes by some definitions; `zone` returns the machine's."""
+    own = in_force.settings.timezone
+    about = RoutedAlert(
+        severity=severity_of(AlertType(kind)), tags=tags, at=now, zone=lambda: own or zone()
+    )
+    return sink_keys(names, in_force.alerts, about)
 
 
 def raise_alert(

@@ -13,7 +13,6 @@ import zlib
 
 from cuectl.alerts import pings, sinks
 from cuectl.alerts.alerts import (
-    DEFAULT,
     MARKER,
     STDERR,
     clear_subject,
@@ -33,21 +32,20 @@ from cuectl.alerts.rules.alert import (
     after_success,
     trying,
 )
+from cuectl.alerts.rules.routing import end_of, sink_named
 from cuectl.alerts.sinks import NotDelivered, SinkContext
-from cuectl.definitions.in_force import InForce, definitions, definitions_now, masker_for
-from cuectl.definitions.rules.definitions import AlertSink
+from cuectl.definitions.in_force import InForce, definitions, masker_for
 from cuectl.store import home
 from cuectl.store.handler_files import read_env_file
-from cuectl.store.reading import open_reader
 from cuectl.store.views import BadView, due_markers
-from cuectl.values.errors import CuectlError, LockTimeout, NotFound
-from cuectl.values.ids import ALERT_PREFIX, timed_id
+from cuectl.values.errors import LockTimeout
 from cuectl.values.records import dataclass, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from cuectl.definitions.rules.definitions import AlertSink
     from cuectl.process.runtime import Runtime
     from cuectl.store.store import Transaction
     from cuectl.store.views import Marker
@@ -105,6 +103,7 @@ def start_delivery(runtime: Runtime) -> bool:
 
 
 _UNFINISHED = "the delivery did not come to an end"
+KEPT_QUIET = "kept until the quiet hours are over"
 _PUT_OFF = "put off, because the sink failed for other alerts"
 
 
@@ -137,6 +136,7 @@ def sink_context(runtime: Runtime, in_force: InForce) -> SinkContext:
         masked=masker.mask if masker else str,
         host=os.uname().nodename,
         zone=in_force.settings.timezone or runtime.zone,
+        quiet=in_force.settings.quiet,
     )
 
 
@@ -189,9 +189,22 @@ class DeliveryRound:
                 if alert is None:
                     continue
                 for name in alert.due_sinks(tx.now):
-                    if name != STDERR:
+                    if name != STDERR and not self._is_kept_for_later(tx, alert, name):
                         found.setdefault(name, []).append((_turn(alert, name), alert.id))
         return {name: [identity for _, identity in sorted(those)] for name, those in found.items()}
+
+    def _is_kept_for_later(self, tx: Transaction, alert: Alert, name: str) -> bool:
+        """Put off what is not critical to the end of the quiet hours; tell whether it was."""
+        quiet = self.context.quiet
+        if quiet is None or alert.severity is Severity.CRITICAL or alert.delivered[name].tries:
+            return False
+        until = end_of(quiet, tx.now, self.context.zone)
+        if until is None:
+            return False
+        known = _known(tx, alert.id) or alert
+        kept = replace(known.delivered[name], next_at=until, error=f"{KEPT_QUIET} ({quiet})")
+        stage_delivery(tx, known, name, kept, event="kept")
+        return True
 
     def _serve(self, name: str, alerts: list[str]) -> None:
         """Give a sink its alerts, until it has failed too often in a row."""
@@ -218,7 +231,7 @@ class DeliveryRound:
 
     def _hand_over(self, name: str, alerts: Sequence[Alert]) -> None:
         """Give a sink one message: of an alert, or a digest of several."""
-        sink = self.defined.get(name)
+        sink = sink_named(name, self.defined)
         if sink is None or sink.kind not in sinks.KINDS:
             what = "is switched off" if sink else "is not defined"
             raise NotDelivered(f"it {what}", lasting=True)
@@ -245,11 +258,15 @@ class DeliveryRound:
                 views = clear_subject(tx, AlertType.DELIVERY_FAILED, name)
                 stage_delivery(tx, alert, name, after_success(delivery), views)
                 return
-            delivery = after_failure(delivery, error.reason, alert.created_at)
+            if error.taken:
+                delivery = replace(after_success(delivery), error=error.reason)
+            else:
+                delivery = after_failure(delivery, error.reason, alert.created_at)
             stage_delivery(tx, alert, name, delivery)
             if error.lasting or delivery.tries >= TRIES_TO_COMPLAIN:
                 gone = delivery.status is DeliveryStatus.FAILED
                 what = "did not get an alert" if gone else "does not get its alerts"
+                what = "gets its alerts in part" if error.taken else what
                 message = f"sink '{name}' {what}: {delivery.error}"
                 complain_of_delivery(tx, self.runtime, name, message)
 
@@ -277,37 +294,3 @@ def _known(tx: Transaction, identity: str) -> Alert | None:
 def _turn(alert: Alert, name: str) -> int:
     # Another order in every round: an alert that a sink cannot digest is not always the first.
     return zlib.crc32(f"{alert.id}.{alert.delivered[name].tries}".encode())
-
-
-def send_test_alert(runtime: Runtime, name: str) -> Alert:
-    """Hand an alert of the type `test` to a sink; nothing is recorded."""
-    reader = open_reader(runtime.existing_store)
-    in_force = definitions_now(reader, runtime.home)
-    sink = _sink_called(name, in_force.alerts)
-    now = runtime.now()
-    alert = Alert(
-        id=timed_id(ALERT_PREFIX, now, runtime.random(9)),
-        type=AlertType.TEST,
-        severity=Severity.WARNING,
-        message=f"this is a test of the sink '{name}'; nothing has happened",
-        created_at=now,
-    )
-    context = sink_context(runtime, in_force)
-    try:
-        sinks.deliver(compose(runtime, [alert], context), sink, context)
-    except NotDelivered as error:
-        raise CuectlError(f"sink '{name}' did not take the alert: {error.reason}") from error
-    return alert
-
-
-def _sink_called(name: str, defined: Mapping[str, AlertSink]) -> AlertSink:
-    built_in = {DEFAULT: "stderr", "stderr": "stderr", "journal": "journal"}
-    sink = defined.get(name)
-    if sink is None and name in built_in:
-        sink = AlertSink(name=name, kind=built_in[name])
-    if sink is None:
-        known = " ".join(sorted({*defined, DEFAULT, "stderr"}))
-        raise NotFound(f"no alert sink is called '{name}'", hint=f"there are: {known}")
-    if sink.kind not in sinks.KINDS:
-        raise CuectlError(f"sink '{name}' is switched off")
-    return sink

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from cuectl.alerts.rules.message import OUTPUT_LINES, RECOVERED, Facts, digest_of, message_about
+from cuectl.alerts.rules.alert import AlertType
+from cuectl.alerts.rules.message import OUTPUT_LINES, Facts, digest_of, message_about
 from cuectl.cues.rules.record import CueStatus, cue_from_record, state_from_record
 from cuectl.executions.lookup import record_of
 from cuectl.executions.rules.record import ExecutionStatus, execution_from_record
@@ -40,6 +41,7 @@ def compose(runtime: Runtime, alerts: Sequence[Alert], context: SinkContext) -> 
 
     What can't be read any more is left out.
     """
+    alerts = alerts[0].parts or alerts
     if len(alerts) > 1:
         return digest_of(alerts, context.host, context.zone)
     (alert,) = alerts
@@ -75,7 +77,7 @@ def _with_execution(facts: Facts, reader: Reader, alert: Alert, masked: Mask) ->
         return facts
     done = execution_from_record(record)
     word = verdict_word(done.status, done.outcome_state)
-    tells_output = alert.type != RECOVERED and word in BAD
+    tells_output = alert.type is not AlertType.RECOVERED and word in BAD
     return replace(
         facts,
         verdict=word,

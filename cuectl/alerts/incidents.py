@@ -96,7 +96,7 @@ def open_incident(
     if kind in dict(state.alerts):
         return state
     only_tells = kind == AlertType.NOTIFICATION
-    sinks = sinks_for(effects, cue.policy.alert)
+    sinks = sinks_for(effects, kind, cue.policy.alert, cue.policy.tags)
     message = effects.masked(message)
     after = raise_alert(
         tx,

@@ -6,6 +6,7 @@ zone data.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import pairwise
 
 from cuectl.cues.rules.record import CueStatus
@@ -13,6 +14,7 @@ from cuectl.events.rules.event import TIMED
 from cuectl.passes.rules import Due
 from cuectl.store import paths
 from cuectl.store.views import BadView, due_markers, next_marker_at
+from cuectl.values.errors import StateError
 from cuectl.values.records import dataclass, replace
 from cuectl.values.times import from_text
 
@@ -341,33 +343,52 @@ class Agenda:
     overdue_since: int | None = None
 
 
-def look_at_agenda(source: ViewReader, home: str, now: int, overdue_ms: int = OVERDUE_MS) -> Agenda:
+def look_at_agenda(source: ViewReader, runtime: Runtime, overdue_ms: int = OVERDUE_MS) -> Agenda:
     """Return what the agenda says."""
+    home, now = runtime.home, runtime.now()
     due = [one for one in due_markers(home, now) if one.kind == "c"]
     late = [one for one in due if one.at <= now - overdue_ms]
     if len(late) <= _CHECKED_MOST:
         late = [one for one in late if _stands(source, one)]
     first = next((one for one in due[:_LOOK_AHEAD] if _stands(source, one)), None)
-    marker = _next_work(home, now)
+    coming = _next_work(source, runtime, now)
     return Agenda(
-        next_at=marker.at if marker else None,
-        next_name=_name(source, marker) if marker else None,
+        next_at=coming[0] if coming else None,
+        next_name=_name(source, coming[1]) if coming else None,
         due_name=_name(source, first) if first else None,
         overdue=len(late),
         overdue_since=late[0].at if late else None,
     )
 
 
-def _next_work(home: str, now: int) -> Marker | None:
+def _next_work(source: ViewReader, runtime: Runtime, now: int) -> tuple[int, Marker] | None:
+    """Return what starts next, and when: calendars leave occurrences out, and move them."""
+    home, found = runtime.home, None
     at = next_marker_at(home, now)
     for _ in range(_LOOK_AHEAD):
-        if at is None:
-            return None
-        there = [one for one in due_markers(home, at) if one.at == at and one.kind in _WORK]
-        if there:
-            return there[0]
+        if at is None or (found is not None and found[0] <= at):
+            break
+        for one in due_markers(home, at):
+            start = _start_at(source, runtime, one) if one.at == at and one.kind in _WORK else None
+            if start is not None and (found is None or start < found[0]):
+                found = start, one
         at = next_marker_at(home, at)
-    return None
+    return found
+
+
+def _start_at(source: ViewReader, runtime: Runtime, marker: Marker) -> int | None:
+    """Return when what stands behind a marker starts; None: not at all."""
+    known = None
+    if marker.kind == "c":
+        from cuectl.cues.lookup import read_cue_by_name
+
+        # What is damaged is told of by itself.
+        with suppress(StateError, BadView):
+            known = read_cue_by_name(source, marker.id)
+    if known is None:
+        return marker.at
+    state = with_fires(source, runtime, *known, 1)
+    return marker.at if state.plan is None else state.next_at
 
 
 def _stands(source: ViewReader, marker: Marker) -> bool:

@@ -6,6 +6,7 @@ import os
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from cuectl.alerts.rules.routing import check_tag
 from cuectl.cues.rules.expectation import parse_by, parse_within
 from cuectl.definitions.fields import Fields
 from cuectl.definitions.rules.definitions import CueDefinition, Environment
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 POLICY_KEYS = (
     *("verification", "retry", "catch_up", "overlap", "deadline", "timeout", "jitter"),
     *("on_interrupted", "outcome_deadline", "alert", "ping_url", "alert_after", "on_failure"),
-    *("except", "only", "retry_on_exit", "never_retry_on_exit", "output", "expect"),
+    *("except", "only", "retry_on_exit", "never_retry_on_exit", "output", "expect", "tags"),
 )
 POLICY_HINTS = {
     "verify": "did you mean 'verification'?",
@@ -67,6 +68,7 @@ def read_policy(fields: Fields, findings: Findings, default: Policy) -> Policy:
         "jitter_s": fields.seconds("jitter", zero=True),
         "outcome_deadline_s": fields.seconds("outcome_deadline"),
         "alert": fields.texts("alert", empty=True),
+        "tags": fields.each("tags", check_tag),
         "ping_url": read_url(fields, "ping_url"),
         "alert_after": fields.whole("alert_after", least=1, most=100),
         "on_failure": _on_failure(fields, findings),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cuectl.definitions.fields import Fields
 from cuectl.definitions.rules.definitions import CalendarDefinition
 from cuectl.definitions.section import beside
-from cuectl.definitions.source_files import read_source
+from cuectl.definitions.source_files import CALENDAR_YEARS, read_source
 from cuectl.definitions.yaml_nodes import shown
 from cuectl.schedule.calendars import LOCAL, WEEKDAYS, calendar_names, parse_item
 from cuectl.store.idle import identity
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     When = date | datetime
     Range = tuple[int, int, str]
 
-YEARS_BEFORE, YEARS_AFTER = 1, 10
+YEARS_BEFORE = 1
 MOST_EVENTS = 10_000
 _MOST_REPEATS = 50_000
 
@@ -100,7 +100,7 @@ def days_of_file(own: Definitions, source: SourceFile, at: int, zone: str) -> Re
 def _days_of(calendar: CalendarDefinition, year: int, zone: str) -> Record:
     dates = (parse_item(one) for one in calendar.dates)
     found: dict[str, list[Range]] = {"days": [(one.first, one.last, "") for one in dates]}
-    years = range(year - YEARS_BEFORE, year + YEARS_AFTER + 1)
+    years = range(year - YEARS_BEFORE, year + CALENDAR_YEARS + 1)
     if calendar.country is not None:
         found["days"] += _holidays(calendar.country, calendar.subdivision, years)
     if calendar.ics is not None:

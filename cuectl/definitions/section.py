@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from cuectl.alerts.rules.routing import check_hours
 from cuectl.definitions.fields import Fields
 from cuectl.definitions.rules.definitions import Handler, Settings
 from cuectl.definitions.rules.templates import (
@@ -41,7 +42,7 @@ _HANDLER_HINTS = {
 _SETTINGS_KEYS = (
     *("timezone", "max_parallel", "handler_timeout", "timeout_minutes", "timeout_on_fail"),
     *("max_concurrent", "queue_size", "owner_agent_id", "retention", "no_handler_after"),
-    *("ping_url", "maintenance"),
+    *("ping_url", "maintenance", "quiet"),
 )
 
 
@@ -199,6 +200,7 @@ def read_settings(node: YamlNode, findings: Findings) -> Settings:
         "no_handler_after_s": fields.seconds("no_handler_after", bare_unit=None),
         "ping_url": read_url(fields, "ping_url"),
         "maintenance": read_items(fields, "maintenance"),
+        "quiet": fields.checked("quiet", check_hours),
     }
     if (retention := fields.get("retention")) is not None:
         spans = Fields(retention, "'retention'", findings, known=("output", "journal"))

@@ -133,6 +133,26 @@ def config_records(source: ViewReader) -> list[Record]:
     return sorted(records, key=lambda record: (record["kind"] == HOME, record["path"]))
 
 
+CALENDAR_YEARS = 10  # for which the days of calendars are worked out, after the one they were in
+
+
+def calendars_end(source: ViewReader) -> dict[str, int]:
+    """Return applied file to the last year whose holidays and repeated events it knows.
+
+    Those of the user's own file are worked out anew each year.
+    """
+    return {
+        one["path"]: one["calendar_year"] + CALENDAR_YEARS
+        for one in config_records(source)
+        if one["kind"] == APPLIED and "calendar_year" in one and _has_years(one)
+    }
+
+
+def _has_years(record: Record) -> bool:
+    calendars = record["definitions"].get("calendars", {}).values()
+    return any(one.get("country") or one.get("ics") for one in calendars)
+
+
 def drifted(source: ViewReader) -> list[str]:
     """Return the applied files that are not what they were when they were taken over."""
     applied = [one for one in config_records(source) if one["kind"] == APPLIED]

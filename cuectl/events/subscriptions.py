@@ -57,7 +57,7 @@ def event_of_text(text: bytes, cue: Cue, now: int) -> Event:
             kind, data = str(said["type"]), said.get("payload", said.get("data", {}))
             if not isinstance(data, dict):
                 raise TypeError("the payload must be an object")
-            at = from_text(said["timestamp"]) if "timestamp" in said else now
+            at = from_text(str(said["timestamp"])) if "timestamp" in said else now
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"this is not an event: {error}") from error
     return Event(id="evt_of_a_trial", type=kind, source="/cuectl/test", at=at, data=data)

@@ -7,7 +7,7 @@ from cuectl.alerts.rules.alert import Alert, Severity
 from cuectl.cues.lookup import cue_ids
 from cuectl.cues.schedule import OVERDUE_MS, Agenda, look_at_agenda
 from cuectl.definitions.in_force import broken_definitions
-from cuectl.definitions.source_files import drifted
+from cuectl.definitions.source_files import calendars_end, drifted
 from cuectl.installation.open_work import (
     OpenWork,
     RecentResults,
@@ -21,7 +21,7 @@ from cuectl.store import files
 from cuectl.store.reading import Reader, open_reader
 from cuectl.values.errors import Finding, Level, StateError, sorted_by_level
 from cuectl.values.records import Record, dataclass
-from cuectl.values.times import DAY, HOUR, to_text
+from cuectl.values.times import DAY, HOUR, civil, to_text
 
 _MOST_FAILING = 500
 
@@ -63,6 +63,7 @@ class StatusReport:
     alerts: tuple[Alert, ...]
     unfinished: tuple[Alert, ...]
     drifted: tuple[str, ...]
+    ending: dict[str, int]  # applied file to the last year that its calendars know
     broken: dict[str, str]
     quarantined: tuple[str, ...]
     notes: tuple[str, ...]
@@ -127,7 +128,7 @@ def status_report(runtime: Runtime, overdue_ms: int = OVERDUE_MS) -> StatusRepor
         now=now,
         exists=bool(home),
         scheduler=scheduler_health(home) if home else SchedulerHealth(last_pass_at=None),
-        agenda=look_at_agenda(reader, home, now, overdue_ms) if home else Agenda(),
+        agenda=look_at_agenda(reader, runtime, overdue_ms) if home else Agenda(),
         work=work,
         recent=recent,
         cues=None if known is None else len(known),
@@ -135,6 +136,7 @@ def status_report(runtime: Runtime, overdue_ms: int = OVERDUE_MS) -> StatusRepor
         alerts=tuple(unseen),
         unfinished=tuple(one for one in alerts if one.undelivered()),
         drifted=drifted,
+        ending=_calendars_end(reader),
         broken=broken,
         quarantined=tuple(sorted(files.list_directory(f"{home}/quarantine"))) if home else (),
         notes=tuple(reader.notes + (reader.history.problems if home else [])),
@@ -146,6 +148,13 @@ def _definitions(reader: Reader) -> tuple[tuple[str, ...], dict[str, str]]:
         return tuple(drifted(reader)), broken_definitions(reader, reader.home)
     except StateError as error:
         return (), {"config": error.message}
+
+
+def _calendars_end(reader: Reader) -> dict[str, int]:
+    try:
+        return calendars_end(reader)
+    except StateError:
+        return {}  # What is damaged is told of by itself.
 
 
 def findings_of(
@@ -192,6 +201,12 @@ def _records(report: StatusReport) -> Iterator[Finding]:
         message = f"'{path}' has changes that you have not applied"
         hint = f"see and apply them: cuectl diff {path}; cuectl apply {path}"
         yield warning("definitions_drifted", message, hint)
+    this_year = civil(report.now // DAY)[0]
+    for path, last in report.ending.items():
+        if last <= this_year:
+            message = f"the calendars of '{path}' know no holidays after {last}"
+            say = problem if last < this_year else warning
+            yield say("calendars_end", message, f"apply it again: cuectl apply {path}")
     if report.quarantined:
         some = ", ".join(report.quarantined[:3])
         message = f"{len(report.quarantined)} damaged files are in quarantine: {some}"

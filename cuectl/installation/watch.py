@@ -7,7 +7,7 @@ has seen stands in a file of its own, beside the store, which may be locked or d
 
 from __future__ import annotations
 
-from cuectl.alerts.alerts import STDERR, clear_subject, raise_alert, sink_keys
+from cuectl.alerts.alerts import STDERR, clear_subject, raise_alert, sinks_now
 from cuectl.alerts.rules.alert import Alert, AlertType, severity_of
 from cuectl.definitions.in_force import definitions_now
 from cuectl.installation.open_work import LATE_MS, scheduler_health
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cuectl.process.runtime import Runtime
 
 _SUBJECT = "run-due"
+LOCK_LIMIT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +107,9 @@ def _tell(runtime: Runtime, kind: AlertType, message: str) -> Iterator[str]:
 
 
 def _stage(runtime: Runtime, kind: AlertType, message: str) -> tuple[str, ...]:
-    with runtime.store.transaction(runtime.now()) as tx:
-        sinks = sink_keys((), definitions_now(tx, runtime.home).alerts)
+    with runtime.store.transaction(runtime.now(), limit_s=LOCK_LIMIT_S) as tx:
+        in_force = definitions_now(tx, runtime.home)
+        sinks = sinks_now(in_force, tx.now, lambda: runtime.zone, kind)
         gone = (
             clear_subject(tx, AlertType.SCHEDULER_SILENT, _SUBJECT)
             if kind is AlertType.RECOVERED
@@ -133,6 +135,7 @@ def _deliver_at_once(runtime: Runtime, kind: AlertType, message: str) -> Iterato
     from cuectl.alerts import sinks
     from cuectl.alerts.delivery import sink_context
     from cuectl.alerts.facts import compose
+    from cuectl.alerts.rules.routing import sink_named
 
     try:
         in_force = definitions_now(open_reader(runtime.existing_store), runtime.home)
@@ -148,8 +151,8 @@ def _deliver_at_once(runtime: Runtime, kind: AlertType, message: str) -> Iterato
         message=message,
         created_at=now,
     )
-    for name in sink_keys((), in_force.alerts):
-        if (sink := in_force.alerts.get(name)) is not None and name != STDERR:
+    for name in sinks_now(in_force, now, lambda: runtime.zone, kind):
+        if name != STDERR and (sink := sink_named(name, in_force.alerts)) is not None:
             try:
                 sinks.deliver(compose(runtime, [alert], context), sink, context)
             except sinks.NotDelivered as error:

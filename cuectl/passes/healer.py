@@ -71,7 +71,7 @@ def _alert(
         cue=None,
         state=None,
         execution_id=None,
-        sinks=sinks_for(effects),
+        sinks=sinks_for(effects, kind),
         randomness=effects.random(9),
         subject=subject,
     )

@@ -53,13 +53,14 @@ def finish(
         if file.id not in remove_dead_passes(store):
             file.remove()
         # `fire --wait` proves nothing about what calls us, so it must not look like a pass.
+        is_known = False
         if not options.is_partial:
             leave_heartbeat(store.home, now)
-            pass_files.note_environment(store.home, runtime.environment)
+            is_known = pass_files.note_environment(store.home, runtime.environment)
         coming = leave_polls(store)
         pinged = context.in_force.settings.ping_url is not None
         until = now + (PING_EVERY if pinged else HOUR)
-        _write_next(store, None if options.is_partial else _next_line(store, now, coming, until))
+        _write_next(store, _next_line(store, now, coming, until) if is_known else None)
     if alerts is not None:
         _tell_alerts(store, alerts, result, context.tell)
     unwritten = [*store.behind, *(["journal/applied"] if store.unapplied else [])]

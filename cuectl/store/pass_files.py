@@ -120,14 +120,25 @@ ENVIRONMENT = "scheduler-environment"
 SCHEDULER_NAMES = ("PATH", "HOME", "SHELL", "LANG")
 
 
-def note_environment(home: str, environment: Mapping[str, str]) -> None:
-    """Note what a scheduler gave to this pass, the store locked; a pass at a terminal has none."""
+def note_environment(home: str, environment: Mapping[str, str]) -> bool:
+    """Note what a scheduler gave to this pass, the store locked; a pass at a terminal has none.
+
+    Tells whether it is known. Until then passes are full ones, since an idle pass notes nothing.
+    """
     found = {name: environment[name] for name in SCHEDULER_NAMES if name in environment}
-    if found == noted_environment(home) or any(os.isatty(fd) for fd in (0, 1, 2)):
-        return
+    noted = noted_environment(home)
+    if found == noted or any(os.isatty(fd) for fd in (0, 1, 2)):
+        return noted is not None
     # Nothing depends on it, so a full disk does not make the pass fail.
     with suppress(OSError):
         files.replace_file(f"{home}/{ENVIRONMENT}", json.dumps(found, sort_keys=True).encode())
+    return True
+
+
+def forget_environment(home: str) -> None:
+    """Let the next pass be a full one, which notes what a new scheduler gives it."""
+    for name in ("next", ENVIRONMENT):
+        files.remove_file(f"{home}/{name}")
 
 
 def noted_environment(home: str) -> dict[str, str] | None:

@@ -82,8 +82,11 @@ def _records(raw: bytes) -> list[Record]:
     return found
 
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _line(record: Record) -> bytes:
-    return json.dumps(record, separators=(",", ":")).encode("ascii") + b"\n"
+    return _encode(record).encode("ascii") + b"\n"
 
 
 def _append(path: str, record: Record, *, durable: bool = False) -> None:
@@ -271,19 +274,21 @@ class RunHistory:
                 raise
             os.ftruncate(self._fd, size)
             self._number = _next_number(known[-1]) if known else 1
+        self._size = os.fstat(self._fd).st_size
 
     def append(self, record: Record, *, sync: bool = False) -> None:
         """Append a line; with `sync`, it and all before it are durable afterwards."""
         with self._lock:
             if self._number is not None:
-                record = {"line": self._number, **record} | self._mark
-            size = os.fstat(self._fd).st_size
+                record = {"line": self._number, **record, **self._mark}
+            line = _line(record)
             try:
-                files.write_all(self._fd, _line(record))
+                files.write_all(self._fd, line)
             except OSError:
                 # Half a line before the next one would damage the history.
-                os.ftruncate(self._fd, size)
+                os.ftruncate(self._fd, self._size)
                 raise
+            self._size += len(line)
             if self._number is not None:
                 self._number += 1
             self._mark = {}
@@ -293,5 +298,8 @@ class RunHistory:
 
     def close(self) -> None:
         """Make everything durable and let go of the file."""
-        files.sync(self._fd)
-        os.close(self._fd)
+        with self._lock:
+            files.sync(self._fd)
+            os.close(self._fd)
+            # A function that is over after its run must not write into what has this number then.
+            self._fd = -1

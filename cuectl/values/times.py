@@ -44,21 +44,35 @@ def days_from_civil(year: int, month: int, day: int) -> int:
     return era * 146_097 + yoe * 365 + yoe // 4 - yoe // 100 + doy - 719_468
 
 
-@lru_cache(maxsize=512)
 def to_text(ms: int) -> str:
     """Return `ms` as RFC 3339 in UTC: `2026-11-21T03:34:44.123Z`, no fraction when it is 0."""
-    days, rest = divmod(ms, DAY)
-    year, month, day = civil(days)
-    seconds, milli = divmod(rest, 1000)
-    minutes, second = divmod(seconds, 60)
-    hour, minute = divmod(minutes, 60)
-    text = f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}"
-    return f"{text}.{milli:03d}Z" if milli else f"{text}Z"
+    seconds, milli = divmod(ms, 1000)
+    return f"{_to_second(seconds)}.{milli:03d}Z" if milli else f"{_to_second(seconds)}Z"
 
 
 @lru_cache(maxsize=512)
+def _to_second(seconds: int) -> str:
+    days, rest = divmod(seconds, DAY // 1000)
+    year, month, day = civil(days)
+    minutes, second = divmod(rest, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}"
+
+
 def from_text(text: str) -> int:
     """Return the milliseconds of an RFC 3339 instant with a zone. Raises ValueError: it is none."""
+    # As `to_text` writes it, milliseconds apart: those of one second are read once.
+    if len(text) == 24 and text[23] == "Z" and text[19] == "." and _is_number(text[20:23]):
+        return _read(text[:19] + "Z") + int(text[20:23])
+    return _read(text)
+
+
+def _is_number(digits: str) -> bool:
+    return digits.isascii() and digits.isdigit()
+
+
+@lru_cache(maxsize=512)
+def _read(text: str) -> int:
     date, clock = text[:10], text[11:]
     if len(text) < 20 or text[4] != "-" or text[7] != "-" or text[10] not in "Tt ":
         raise ValueError(text)
@@ -76,7 +90,7 @@ def from_text(text: str) -> int:
 
 def _number(digits: str) -> int:
     # int() would take signs, blanks, underscores and the digits of all scripts.
-    if not (digits.isascii() and digits.isdigit()):
+    if not _is_number(digits):
         raise ValueError(digits)
     return int(digits)
 

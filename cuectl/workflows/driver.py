@@ -1,7 +1,8 @@
 """The outside of a run: the work of its calls, on asyncio's own loop in the main thread.
 
-1. The inside (inside.py) is stepped in a thread of its own, in lockstep; here
-   events are queued.
+1. The inside (inside.py) is stepped by one thread at a time, that which holds `_stepping`, never
+   by this one. It takes one event after the other, and runs the plain function of a step itself:
+   the main thread is woken only for what nobody else can do.
 2. A new engine call is one method in `engine_*.py`. It runs inside and touches nothing outside:
    `value = await self._inside.call("bash", given(cmd=cmd), act)`, where
    `async def act(call: EngineCall)` runs here and returns JSON, or raises WorkflowError.
@@ -24,19 +25,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import sys
-import threading
+from _thread import allocate_lock, get_ident
 from collections import deque
+from contextvars import copy_context
+from functools import partial
+from math import inf
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from cuectl.process.runtime import monotonic_s
 from cuectl.values.times import to_text
+from cuectl.workflows.function_steps import FunctionStep, run_in_thread, who
 from cuectl.workflows.inside import NOT_THE_AUTHORS
 from cuectl.workflows.rules.history import WorkflowError, error_record
 from cuectl.workflows.steps import end_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
+    from contextvars import Context
 
     from cuectl.store.workflow_files import RunHistory
     from cuectl.values.records import Record
@@ -47,6 +55,8 @@ PARK_AFTER_S = 60.0
 LOOK_EVERY_S = 0.25
 BLOCKED_S = 10.0
 _LONGEST_NAP_S = 3600.0
+# Values of which JSON gives back the same.
+_AS_READ = frozenset((type(None), bool, int, float, str))
 
 
 class Stuck(Exception):
@@ -55,49 +65,6 @@ class Stuck(Exception):
 
 class Abandoned(Exception):
     """The procedure did not come to an end in the time that it was given for that."""
-
-
-class InsideThread:
-    """The thread in which the inside is stepped."""
-
-    def __init__(self) -> None:
-        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._thread = threading.Thread(target=self._live, name="procedure", daemon=True)
-        self._thread.start()
-
-    def _live(self) -> None:
-        while True:
-            self._work.get()()
-
-    def run(self, work: Callable[[], None]) -> asyncio.Future[None]:
-        """Run a function there; what is returned is done when it is over."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-
-        def run() -> None:
-            try:
-                work()
-            # It is raised again where the work was asked for.
-            except BaseException as error:  # noqa: BLE001
-                loop.call_soon_threadsafe(done.set_exception, error)
-            else:
-                loop.call_soon_threadsafe(done.set_result, None)
-
-        self._work.put(run)
-        return done
-
-    def is_current(self) -> bool:
-        """Tell whether it is the thread that asks."""
-        return threading.current_thread() is self._thread
-
-    def place(self) -> str:
-        """Return where it is now, as `file:line`, the innermost place first."""
-        import traceback
-
-        frame = sys._current_frames().get(self._thread.ident or 0)
-        stack = traceback.extract_stack(frame)
-        theirs = [one for one in stack if not one.filename.startswith(NOT_THE_AUTHORS)] or stack
-        return ", called from ".join(f"{one.filename}:{one.lineno}" for one in theirs[:-4:-1])
 
 
 class Driver:
@@ -130,13 +97,23 @@ class Driver:
         self.stops: deque[str] = deque()
         self._history = history
         self._loop = asyncio.get_running_loop()
+        self._main = get_ident()
         self._acts: dict[int, asyncio.Task[Record]] = {}
+        # On the way to the main thread; to be begun when the inside is quiet; in other threads.
+        self._coming: dict[int, EngineCall] = {}
+        self._steps: dict[int, tuple[EngineCall, FunctionStep, Context]] = {}
+        self._running: dict[int, EngineCall] = {}
         self._early: dict[int, Any] = {}
         self._ended: deque[tuple[EngineCall, Record]] = deque()
         self._was_stopped = False
         self._failure: BaseException | None = None
-        self._thread = InsideThread()
+        self._stepping = allocate_lock()
+        self._stepper = 0
+        self._step_began: float | None = None
+        self._is_driven = self._has_begun = self._main_waits = False
         self._wake = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = inf
 
     def write(self, record: Record, *, sync: bool = False) -> None:
         """Add a line to the history."""
@@ -148,29 +125,38 @@ class Driver:
 
     def begin(self, call: EngineCall, act: Act, *, cancelled: bool) -> None:
         """Begin what a call asks for; its end becomes an event."""
-        self._here(self._begin, call, act, cancelled)
+        if isinstance(act, FunctionStep) and not cancelled:
+            self._steps[call.n] = (call, act, copy_context())
+        else:
+            self._hand_over(call, act, cancelled=cancelled)
+
+    def _hand_over(
+        self, call: EngineCall, act: Act, context: Context | None = None, *, cancelled: bool = False
+    ) -> None:
+        self._coming[call.n] = call
+        self._loop.call_soon_threadsafe(self._begin, call, act, cancelled, context=context)
 
     def settle(self, call: EngineCall, result: Record) -> None:
         """Let a call end as it has ended before; that becomes an event."""
-        self._here(self._settle, call, result)
-
-    def _settle(self, call: EngineCall, result: Record) -> None:
         self._ended.append((call, result))
-        self._wake.set()
 
     def cancel(self, call: EngineCall) -> None:
         """End what a call has begun; its end still becomes an event."""
-        self._here(self._cancel, call)
-
-    def _here(self, what: Callable[..., None], *words: Any) -> None:
-        if self._thread.is_current():
-            self._loop.call_soon_threadsafe(what, *words)
+        if self._steps.pop(call.n, None) is not None or self._give_up(call):
+            self._ended.append((call, {"cancelled": True}))
         else:
-            what(*words)
+            self._loop.call_soon_threadsafe(self._cancel, call)
+
+    def _give_up(self, call: EngineCall) -> bool:
+        """Take the end of a function for cancelled, if that did not come before."""
+        if self._running.pop(call.n, None) is None:
+            return False
+        self.tell(f"{who(call)} can't be ended and continues in its thread")
+        return True
 
     def ask(self, make: Callable[[], Any]) -> Any:
         """Call a function in the main thread, which alone works with the store."""
-        if not self._thread.is_current():
+        if get_ident() == self._main:
             return make()
         answer: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
 
@@ -188,9 +174,12 @@ class Driver:
         return value
 
     def _begin(self, call: EngineCall, act: Act, cancelled: bool) -> None:
-        work = self._undo(call) if cancelled else self._act(call, act)
+        self._work_on(call, self._undo(call) if cancelled else self._act(call, act))
+        del self._coming[call.n]
+
+    def _work_on(self, call: EngineCall, work: Coroutine[Any, Any, Record]) -> None:
         task = self._acts[call.n] = self._loop.create_task(work)
-        task.add_done_callback(lambda done: self._take(call, done))
+        task.add_done_callback(partial(self._take, call))
 
     async def _act(self, call: EngineCall, act: Act) -> Record:
         try:
@@ -206,15 +195,46 @@ class Driver:
 
     def _take(self, call: EngineCall, done: asyncio.Task[Record]) -> None:
         del self._acts[call.n]
+        if done.cancelled() and call.is_old and self._is_driven:
+            # It may not have come to where it ends what an earlier process has left.
+            self._work_on(call, self._undo(call))
+            return
+        result: Record = {"cancelled": True}
         if call.n in self._early:
-            self._ended.append((call, {"value": self._early.pop(call.n)}))
-        elif done.cancelled():
-            self._ended.append((call, {"cancelled": True}))
-        elif (error := done.exception()) is not None:
-            self._failure = self._failure or error
-        else:
-            self._ended.append((call, done.result()))
-        self._wake.set()
+            result = {"value": self._early.pop(call.n)}
+        elif not done.cancelled():
+            if (error := done.exception()) is not None:
+                self._failure = self._failure or error
+                self._wake.set()
+                return
+            result = done.result()
+        if self._add(call, result):
+            run_in_thread(self._go_on)
+        elif self._is_for_main:
+            self._wake.set()
+
+    def _add(self, call: EngineCall, result: Record) -> bool:
+        """Add the end of a call; tell whether it is for the caller to see that it is delivered."""
+        has_turn = self._take_turn()
+        if call.name == "step" and "cancelled" not in result and not (has_turn and self._is_next):
+            # Its effects are there, whenever the procedure can be told of its end.
+            self.note({"type": "step.result", "step": call.step, "result": result})
+        self._ended.append((call, result))
+        return has_turn or self._take_turn()
+
+    @property
+    def _is_next(self) -> bool:
+        return not (self._ended or self.stops)
+
+    def _take_turn(self) -> bool:
+        """Take the turn to step the inside. Who has it looks for what has come meanwhile."""
+        return self._is_driven and not self._is_for_main and self._stepping.acquire(blocking=False)
+
+    @property
+    def _is_for_main(self) -> bool:
+        """Whether the procedure has come to where the main thread decides."""
+        inside = self.inside
+        return self._failure is not None or inside.stopped is not None or inside.main.done()
 
     def _cancel(self, call: EngineCall) -> None:
         if call.n in self._acts:
@@ -253,41 +273,168 @@ class Driver:
 
         Raises Stuck; and what the work of a call has raised that is no WorkflowError.
         """
-        while not is_done() and self.inside.stopped is None:
-            event = await self._next()
-            if event is None:
-                return False
-            await self.step(event)
-        return True
+        self._is_driven = True
+        watch = self._loop.create_task(self._watch())
+        try:
+            while True:
+                self._wake.clear()
+                if self._is_my_turn() and (found := self._look(is_done)) is not None:
+                    return found
+                await self._wake.wait()
+        finally:
+            self._is_driven = False
+            watch.cancel()
+            self._set_alarm(inf)
 
-    async def _next(self) -> Record | None:
-        """Wait for the next event and write it; None when the run is to be parked."""
-        while True:
+    def _is_my_turn(self) -> bool:
+        if self._stepping.acquire(blocking=False):
+            return True
+        # Who has it may have let go of it before it could see this.
+        self._main_waits = True
+        return self._stepping.acquire(blocking=False)
+
+    def _look(self, is_done: Callable[[], bool]) -> bool | None:
+        """Decide what follows while nobody steps the inside; None: it goes on."""
+        self._main_waits = is_handed_on = False
+        try:
             if self._failure is not None:
                 raise self._failure
-            if self._has_event():
-                return self._written(self._event())
-            timer = self.inside.loop.next_timer()
-            dues = [wait["until"] for wait in self.waits.values() if "until" in wait]
-            due = min([*dues, *([] if timer is None else [timer.when() * 1000])], default=None)
-            if len(self._acts) == len(self.waits) and not self._is_ending:
-                if due is None and not self.waits:
+            if self._has_begun and (is_done() or self.inside.stopped is not None):
+                self._is_driven = False
+                return True
+            if not self._has_begun or self._has_event():
+                run_in_thread(self._go_on)
+                is_handed_on = True
+                return None
+            due = min(
+                [self._timer_due(), *(each.get("until", inf) for each in self.waits.values())]
+            )
+            if self._is_idle and not self._is_ending:
+                if due == inf and not self.waits:
                     raise Stuck("the procedure waits for something that nothing can bring about")
-                if self.look_again is None and (
-                    due is None or due - self.now() > PARK_AFTER_S * 1000
-                ):
-                    return None
-            self._wake.clear()
-            await self.idle(due)
+                if self.look_again is None and due - self.now() > PARK_AFTER_S * 1000:
+                    self._is_driven = False
+                    return False
+            self._set_alarm(due)
+        finally:
+            if not is_handed_on:
+                self._stepping.release()
+        if not self._is_next:
+            self._wake.set()
+        return None
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether nothing is under way but waits for what a later process may see."""
+        return len(self._acts) == len(self.waits) and not (self._coming or self._running)
+
+    def _go_on(self) -> None:
+        """Step the inside, having the turn, and do in this thread what can be done here."""
+        has_turn = True
+        while has_turn:
+            try:
+                self._step_through()
+            except BaseException as error:  # noqa: BLE001  (it ends the run, and is recorded)
+                self._failure = self._failure or error
+            begun, self._steps = [*self._steps.values()], {}
+            here = [one for one in begun if one[1].is_plain(one[0])]
+            apart = [one for one in begun if not one[1].is_plain(one[0])]
+            self._running |= {call.n: call for call, _, _ in here}
+            self._coming |= {call.n: call for call, _, _ in apart}
+            for_main = self._is_for_main or self._is_idle or self._timer_due() < self._alarm_at
+            self._stepping.release()
+            for call, act, context in apart:
+                self._hand_over(call, act, context)
+            for one in here[1:]:
+                run_in_thread(partial(self._run_and_go_on, *one))
+            if for_main or self._main_waits:
+                self._wake_main()
+            has_turn = self._run(*here[0]) if here else not self._is_next and self._take_turn()
+
+    def _step_through(self) -> None:
+        """Step the inside through the events that are there, or until the main thread decides."""
+        self._stepper = get_ident()
+        while not self._has_begun or self._has_event():
+            event = self._written(self._event()) if self._has_begun else None
+            self._has_begun = True
+            self._step_began = monotonic_s()
+            self.inside.advance(event)
+            self._step_began = None
+            for text in self.inside.told:
+                self.warn(text)
+            self.inside.told.clear()
+            if self._is_for_main:
+                return
+
+    def _run(self, call: EngineCall, step: FunctionStep, context: Context) -> bool:
+        """Run the function of a step; tell whether this thread has the turn to go on."""
+        found = context.run(step.run, call)
+        if self._running.pop(call.n, None) is None:
+            return False
+        if not isinstance(found, dict):
+            self._hand_over(call, found, context)
+            return False
+        try:
+            has_turn = self._add(call, found)
+        except OSError as error:
+            self._failure, has_turn = error, False
+        if not has_turn and self._is_for_main:
+            self._wake_main()
+        return has_turn
+
+    def _run_and_go_on(self, call: EngineCall, step: FunctionStep, context: Context) -> None:
+        if self._run(call, step, context):
+            self._go_on()
+
+    def _wake_main(self) -> None:
+        # The loop is closed when the run was over before a function.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def _watch(self) -> None:
+        """Warn, once each time, of a procedure that does not come to rest."""
+        told = None
+        while True:
+            began, left = self._step_began, BLOCKED_S
+            if began is not None and began != told:
+                left += began - monotonic_s()
+                if left <= 0:
+                    told, left = began, BLOCKED_S
+                    where = self._place()
+                    self.warn(f"the procedure has blocked for {BLOCKED_S:g} s at {where}")
+            await asyncio.sleep(left)
+
+    def _place(self) -> str:
+        """Return where the procedure is now, as `file:line`, the innermost place first."""
+        import traceback
+
+        stack = traceback.extract_stack(sys._current_frames().get(self._stepper))
+        theirs = [one for one in stack if not one.filename.startswith(NOT_THE_AUTHORS)] or stack
+        return ", called from ".join(f"{one.filename}:{one.lineno}" for one in theirs[:-4:-1])
+
+    def _timer_due(self) -> float:
+        timer = self.inside.loop.next_timer()
+        return inf if timer is None else timer.when() * 1000
+
+    def _set_alarm(self, due: float) -> None:
+        """Let the main thread look again at a time, in milliseconds."""
+        if due != self._alarm_at:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            left_s = min(max(0.0, (due - self.now()) / 1000), _LONGEST_NAP_S)
+            self._alarm = None if due == inf else self._loop.call_later(left_s, self._ring)
+            self._alarm_at = due
+
+    def _ring(self) -> None:
+        self._alarm_at = inf
+        self._wake.set()
 
     @property
     def _is_ending(self) -> bool:
         return self._was_stopped or self.inside.main.done()
 
     def _has_event(self) -> bool:
-        timer = self.inside.loop.next_timer()
-        is_due = timer is not None and timer.when() * 1000 <= self.now()
-        return bool(self.stops or self._ended or is_due)
+        return not self._is_next or self._timer_due() <= self.now()
 
     def _event(self) -> Record:
         if self.stops:
@@ -302,23 +449,12 @@ class Driver:
         return {"type": "timer", "n": timer.number if timer else 0}
 
     def _written(self, event: Record) -> Record:
-        import json
-
         made = {"at": to_text(self.now()), **self.masked(event)}
         self.write(made, sync=event["type"] != "timer")
-        # In the form in which a later process will read it.
-        found: Record = json.loads(json.dumps(made))
-        return found
-
-    async def idle(self, due_ms: float | None) -> None:
-        """Wait until something has come, or it is time."""
-        timer = None
-        if due_ms is not None:
-            left_s = max(0.0, (due_ms - self.now()) / 1000)
-            timer = self._loop.call_later(min(left_s, _LONGEST_NAP_S), self._wake.set)
-        await self._wake.wait()
-        if timer is not None:
-            timer.cancel()
+        if type(made.get("result", {}).get("value")) not in _AS_READ:
+            # In the form in which a later process will read it.
+            made["result"] = json.loads(json.dumps(made["result"]))
+        return made
 
     def parked_for(self) -> list[Record]:
         """Return what a parked run waits for."""
@@ -327,21 +463,6 @@ class Driver:
         if timer is not None:
             waits.append({"kind": "time", "step": 0, "until": round(timer.when() * 1000)})
         return waits
-
-    async def step(self, event: Record | None = None) -> None:
-        """Let the inside run until it is quiet; warn when it does not come to that."""
-        done = self._thread.run(lambda: self.inside.advance(event))
-        watch = self._loop.call_later(BLOCKED_S, self._warn_of_block)
-        try:
-            await asyncio.shield(done)
-        finally:
-            watch.cancel()
-        for text in self.inside.told:
-            self.warn(text)
-        self.inside.told.clear()
-
-    def _warn_of_block(self) -> None:
-        self.warn(f"the procedure has blocked for {BLOCKED_S:g} s at {self._thread.place()}")
 
     def warn(self, text: str) -> None:
         """Note a warning, and tell it."""
@@ -354,6 +475,8 @@ class Driver:
 
     async def leave(self) -> None:
         """End the work of all calls, without telling the procedure."""
+        for call in [*self._running.values()]:
+            self._give_up(call)
         tasks = list(self._acts.values())
         for task in tasks:
             task.cancel()

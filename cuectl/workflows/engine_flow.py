@@ -240,11 +240,12 @@ class FlowCalls:
         if not (_is_amount(retries) and _is_amount(backoff)):
             raise ValueError("retries and backoff must be numbers, and not below 0")
         step = FunctionStep(
-            function=partial(function, *args, **kwargs), is_async=iscoroutinefunction(function),
-            idempotent=idempotent, retries=retries, backoff=backoff, timeout=seconds(timeout),
+            driver=self._driver, function=partial(function, *args, **kwargs),
+            is_async=iscoroutinefunction(function), idempotent=idempotent, retries=retries,
+            backoff=backoff, timeout=seconds(timeout),
         )  # fmt: skip
         asked = step_arguments(name or step_name(function), args, kwargs)
-        return await self._inside.call("step", asked, partial(step.run, self._driver))
+        return await self._inside.call("step", asked, step)
 
     def patched(self, name: str) -> bool:
         """Tell whether a run takes the new way at a change of its procedure; once, it holds.

@@ -15,6 +15,7 @@ from cuectl.store.reading import Follower, open_reader
 from cuectl.values.errors import CuectlError
 from cuectl.workflows.beginnings import cancel_apart, start_child
 from cuectl.workflows.engine_flow import FlowCalls, given, seconds, text_of
+from cuectl.workflows.rules.function_step import json_form
 from cuectl.workflows.rules.history import ChildFailed, TimedOut, WorkflowError
 from cuectl.workflows.rules.records import RunStatus
 from cuectl.workflows.rules.signature import plain
@@ -224,10 +225,15 @@ class RunCalls(FlowCalls):
         self._inside.note({"type": "progress", **told})
 
     def set(self, key: str, value: Any) -> None:
-        """Keep a value, which is JSON, in the record of the run, for those who look at it."""
-        value = plain(value)
-        json.dumps(value, allow_nan=False)
-        self._inside.note({"type": "set", "key": key, "value": value})
+        """Keep a value, which is JSON, in the record of the run, for those who look at it.
+
+        Raises WorkflowError: JSON has no form for it.
+        """
+        try:
+            found = json_form(value, "the value")
+        except (TypeError, RecursionError) as error:
+            raise WorkflowError(f"set('{text_of('key', key)}'): {error}") from None
+        self._inside.note({"type": "set", "key": key, "value": found})
 
 
 def _lines(store: Store, kind: str, after: int, since: int) -> Iterator[Record | int]:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cuectl.values.times import from_text, to_text
@@ -68,44 +69,56 @@ class Outside(Protocol):
 class Pending:
     """A call that was made; awaited, it gives the value, and cancelled, it cancels the call."""
 
-    def __init__(self, inside: Inside, call: EngineCall, act: Act, future: Future) -> None:
+    def __init__(self, inside: Inside, call: EngineCall, act: Act) -> None:
         self.call = call
         self.act = act
         self.is_cancelled = self.is_anew = False
         self._inside = inside
-        self._future = future
+        self._is_done = False
+        self._waiting: list[Future] = []
+        # Histories of a future for each call depend on the numbers of all that follow.
+        inside.loop.next_number()
 
     def done(self) -> bool:
         """Tell whether it is over."""
-        return self._future.done()
+        return self._is_done
 
     def end(self, result: Record) -> None:
         """Note how it has ended."""
         self.call.result = result
-        self._future.set_result(None)
+        self._is_done = True
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+
+    def _future(self) -> Future:
+        """Return what is done when the call is over; cancelled, only the waiting for it is."""
+        future = self._inside.loop.create_future()
+        self._waiting.append(future)
+        return future
 
     async def wait(self) -> None:
         """Wait for its end; cancelled, it stops waiting, and the call goes on."""
-        await asyncio.shield(self._future)
+        if not self._is_done:
+            await self._future()
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait for its value, or raise the WorkflowError that it ended with."""
         try:
-            yield from asyncio.shield(self._future).__await__()
+            if not self._is_done:
+                yield from self._future()
         except asyncio.CancelledError:
-            if not self.done():
+            if not self._is_done:
                 self._inside.cancel(self)
-                yield from self._over().__await__()
+                yield from self._over()
             raise
         return self.call.answer()
 
-    async def _over(self) -> None:
+    def _over(self) -> Generator[Any, None, None]:
         # A loser of a race has really ended before the procedure goes on.
-        while not self.done():
-            try:
-                await asyncio.shield(self._future)
-            except asyncio.CancelledError:
-                continue
+        while not self._is_done:
+            with suppress(asyncio.CancelledError):
+                yield from self._future()
 
 
 class Inside:
@@ -244,18 +257,17 @@ class Inside:
     def begin(self, name: str, arguments: Record, act: Act) -> Pending:
         """Make a call: written durably before `act` is called outside, or found in the history."""
         self._check()
-        future = self.loop.create_future()
         made = self._made(name, arguments)
         line = self._compared(made)
         if self.stopped is not None:
             # Nothing comes of it any more, and nobody is to see that.
-            return Pending(self, EngineCall(step=0, name=name, arguments={}), act, future)
+            return Pending(self, EngineCall(step=0, name=name, arguments={}), act)
         is_new = line is None
         known = self._checkpoints.take_call(made) if self._segment and is_new else None
         line = line or made | self._new(None if known is None else known[0])
         is_old = known is not None or not (is_new or line.get("anew"))
         call = self._call_of(line, is_old=is_old)
-        pending = self.pending[call.n] = Pending(self, call, act, future)
+        pending = self.pending[call.n] = Pending(self, call, act)
         pending.is_anew = bool(line.get("anew"))
         if is_new:
             self.write(line, sync=True)

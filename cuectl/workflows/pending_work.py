@@ -11,7 +11,7 @@ import select
 import signal
 from typing import TYPE_CHECKING
 
-from cuectl.alerts.alerts import raise_alert, sink_keys
+from cuectl.alerts.alerts import raise_alert, sinks_now
 from cuectl.process.process_tree import end_tree_now
 from cuectl.process.runtime import monotonic_s, start_detached
 from cuectl.store import workflow_files
@@ -80,7 +80,8 @@ def _look_after_run(
     elif not is_waiting:
         status = RunStatus.CANCELLED if run.cancel else RunStatus.INTERRUPTED
         why = run.cancel or "its process was lost"
-        end_lost(runtime, run, status, why, sink_keys((), in_force.alerts))
+        sinks = sinks_now(in_force, runtime.now(), lambda: runtime.zone, "interrupted")
+        end_lost(runtime, run, status, why, sinks)
         tell(f"workflow '{run.workflow}' ({run.id}): {status.value}: {why}")
 
 

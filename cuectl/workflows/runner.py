@@ -8,7 +8,7 @@ import os
 import signal
 from typing import TYPE_CHECKING, Any
 
-from cuectl.alerts.alerts import raise_alert, sink_keys
+from cuectl.alerts.alerts import raise_alert, sinks_now
 from cuectl.store.pass_files import PassFile
 from cuectl.store.workflow_files import RunHistory, history_path, last_notes, read_history
 from cuectl.values.errors import HistoryDamaged
@@ -166,7 +166,8 @@ class Runner:
         raise_alert(
             tx, tx.now, type=kind, message=f"{whose}: {what}",
             execution_id=self.run.execution, subject=subject,
-            sinks=sink_keys((), self.in_force.alerts), randomness=self.runtime.random(9),
+            sinks=sinks_now(self.in_force, tx.now, lambda: self.runtime.zone, kind),
+            randomness=self.runtime.random(9),
         )  # fmt: skip
 
     def _started(self, records: list[Record], resumes: int) -> Record:
@@ -230,7 +231,6 @@ class Runner:
 
     async def _drive(self) -> bool:
         self.inside.start(self._procedure())
-        await self.driver.step()
         return await self.driver.drive(is_done=self._is_over)
 
     def _is_over(self) -> bool:

@@ -6,7 +6,14 @@ import pytest
 
 from cuectl.alerts.alerts import acknowledge, raise_alert, read_alert, sink_keys
 from cuectl.alerts.incidents import clear_alerts
-from cuectl.alerts.rules.alert import Alert, DeliveryStatus, alert_from_record, stderr_line
+from cuectl.alerts.rules.alert import (
+    Alert,
+    DeliveryStatus,
+    Severity,
+    alert_from_record,
+    stderr_line,
+)
+from cuectl.alerts.rules.routing import RoutedAlert
 from cuectl.cues.rules.record import Cue, CueState
 from cuectl.definitions.rules.definitions import AlertSink
 from cuectl.store.journal.segments import read_lines
@@ -140,6 +147,9 @@ def test_a_line_for_the_terminal_holds_no_escape_and_no_second_line(runtime: Run
     assert stderr_line(alert) == "alert: missed: '\\x1b]52;c;x\\x07' failed cuectl: alert: forged"
 
 
+AT_NOON = RoutedAlert(severity=Severity.WARNING, at=0, zone=lambda: "UTC")
+
+
 @pytest.mark.parametrize(
     ("names", "keys"),
     [
@@ -155,14 +165,14 @@ def test_a_line_for_the_terminal_holds_no_escape_and_no_second_line(runtime: Run
     ],
 )
 def test_where_an_alert_goes(names: tuple[str, ...], keys: tuple[str, ...]) -> None:
-    assert sink_keys(names, SINKS) == keys
+    assert sink_keys(names, SINKS, AT_NOON) == keys
 
 
 def test_without_a_section_alerts_everything_goes_to_the_standard_error() -> None:
-    assert sink_keys((), {}) == ("stderr",)
+    assert sink_keys((), {}, AT_NOON) == ("stderr",)
 
 
 def test_a_default_of_another_kind_replaces_the_standard_error() -> None:
     hook = AlertSink(name="default", kind="webhook", url="https://example.invalid/")
-    assert sink_keys((), {"default": hook}) == ("default",)
-    assert sink_keys((), {"default": AlertSink(name="default", kind="none")}) == ()
+    assert sink_keys((), {"default": hook}, AT_NOON) == ("default",)
+    assert sink_keys((), {"default": AlertSink(name="default", kind="none")}, AT_NOON) == ()

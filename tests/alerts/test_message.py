@@ -158,7 +158,7 @@ def test_what_a_person_decides_names_the_command_for_it() -> None:
 
 def test_a_recovery_says_how_long_it_lasted_and_asks_for_nothing() -> None:
     message = recovery_words("backup", 51 * HOUR, 3)
-    alert = an_alert(**FAILING | {"type": "recovered", "message": message})
+    alert = an_alert(**FAILING | {"type": AlertType.RECOVERED, "message": message})
     facts = replace(KNOWN, verdict=VerdictWord.PASSED, why="done", since=None, output=())
     assert (
         text_of(alert, facts)
@@ -231,7 +231,7 @@ def test_a_digest_counts_and_has_a_line_of_each() -> None:
     alerts = [
         of_cue(1),
         of_cue(2, created_at=NOW + 60_000),
-        of_cue(3, type="recovered", message="'job3' recovered after 1 d, 1 run failed"),
+        of_cue(3, type=AlertType.RECOVERED, message="'job3' recovered after 1 d, 1 run failed"),
         an_alert(id="alert_4", type=AlertType.CLOCK_RESET, message="the clock\nwent back"),
     ]
     message = digest_of(alerts, "web1", "UTC")

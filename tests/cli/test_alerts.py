@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -154,11 +155,56 @@ def test_which_alerts_to_acknowledge_has_to_be_said(cuectl: Cuectl) -> None:
 def test_the_standard_error_can_be_tested_without_any_definition(cuectl: Cuectl) -> None:
     answer = cuectl.at(NOW).run("alerts", "test", "stderr")
     answer.gives(
-        "sink 'stderr' took the test alert alert_1\n",
-        "cuectl: alert: test: this is a test of the sink 'stderr'; nothing has happened\n",
+        f"{TEST_TEXT}sink 'stderr' took the test alert alert_1\n",
+        "cuectl: alert: test: this is a test; nothing has happened\n",
         ids=True,
     )
     assert not cuectl.home.exists()
+
+
+def test_what_would_be_sent_is_shown_and_not_sent(cuectl: Cuectl) -> None:
+    cuectl.at(NOW)
+    with_sink(cuectl, {"command": ["touch", str(cuectl.work / "got")]})
+    answer = cuectl.run("alerts", "test", "--dry-run")
+    answer.gives(f"{TEST_TEXT}sink 'ops' would get it\n")
+    assert not (cuectl.work / "got").exists()
+
+
+def test_a_test_can_be_as_of_the_newest_run_of_a_cue_and_to_where_its_alerts_go(
+    cuectl: Cuectl,
+) -> None:
+    cuectl.home.mkdir(mode=0o700)
+    sinks = {
+        "prod": {"command": ["true"], "when": {"tags": ["prod"]}},
+        "others": {"command": ["false"], "when": {"tags": ["test"]}},
+    }
+    (cuectl.home / "cue.yaml").write_text(json.dumps({"alerts": sinks}))
+    made = ("create", "--name", "job", "--tag", "prod", "--shell", "echo no disk; exit 3")
+    assert cuectl.at(NOW).run(*made).status == 0
+    assert cuectl.run("fire", "job", "--wait").status == 3
+    (one,) = cuectl.json("executions", "list")
+    answer = cuectl.run("alerts", "test", "--cue", "job", "--json")
+    assert answer.json["execution_id"] == one["id"]
+    assert {name: it["status"] for name, it in answer.json["delivered"].items()} == {
+        "prod": "delivered"
+    }
+    text = answer.json["text"].splitlines()
+    assert "Verdict:      failed: exit 3: no disk" in text
+    assert text[text.index("The end of its output:") + 1] == "    no disk"
+    assert f"Run again:    cuectl retry {one['id']}" in text
+
+
+TEST_TEXT = f"""\
+{os.uname().nodename}: this is a test; nothing has happened
+
+this is a test; nothing has happened
+
+Host:         {os.uname().nodename}
+At:           Sat 2026-11-21 02:00 UTC
+
+Look:         cuectl status
+
+"""
 
 
 def with_sink(cuectl: Cuectl, sink: dict[str, Any]) -> None:
@@ -175,7 +221,8 @@ def test_a_sink_is_tested_with_an_alert_that_is_not_kept(cuectl: Cuectl) -> None
     assert answer.status == 0
     Draft202012Validator(json.loads(SCHEMA.read_text())).validate(answer.json)
     record, title = got.read_text().splitlines()
-    assert json.loads(record) == answer.json
+    assert json.loads(record) == answer.json | {"delivered": {}}
+    assert answer.json["delivered"]["ops"]["status"] == "delivered"
     assert title == "test"
     assert cuectl.json("alerts", "list", "--all") == []
 

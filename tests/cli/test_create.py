@@ -415,3 +415,16 @@ def test_what_has_an_effect_is_not_warned_of(cuectl: Cuectl) -> None:
     )
     assert (made.stderr, made.status) == ("", 0)
     assert cuectl.run("update", "a", "--backoff", "2m", "--jitter", "2m").stderr == ""
+
+
+def test_tags_are_kept_changed_and_dropped(cuectl: Cuectl) -> None:
+    cuectl.run("create", "--name", "a", "--tag", "prod", "--tag", "db", "--", "true")
+    assert cuectl.json("get", "a")["policy"]["tags"] == ["prod", "db"]
+    assert cuectl.run("update", "a", "--tag", "web").status == 0
+    assert cuectl.json("get", "a")["policy"]["tags"] == ["web"]
+    assert cuectl.run("update", "a", "--no-tag").status == 0
+    assert cuectl.json("get", "a")["policy"]["tags"] == []
+    hint = "write one word, such as prod"
+    cuectl.run("create", "--name", "b", "--tag", "a b", "--", "true").fails(
+        2, "option '--tag': 'a b' is no tag", hint
+    )

@@ -155,6 +155,30 @@ def test_a_handler_that_only_my_shell_finds_is_told(
     ]
 
 
+def test_what_alert_sinks_lack_is_told_and_no_password_with_it(healthy: Cuectl) -> None:
+    (healthy.home / "cue.yaml").write_text(
+        "alerts:\n"
+        "  good: {notify: 'ntfy://topic'}\n"
+        "  unknown: {notify: ['ntfy://topic', 'nothing://u:hush-0815@h']}\n"
+        "  unset: {mail: {to: me, smtp: 'smtp://u:${MAIL_PASS}@h'}}\n"
+        "  local: {mail: {to: me, sendmail: /gone/sendmail}}\n"
+        "  screen: {desktop: true}\n"
+    )
+    healthy.run("run-due")
+    said = {one["message"] for one in examine(healthy)["findings"] if one["level"] != "ok"}
+    assert said - {
+        "alert sink 'screen' can't work: neither notify-send nor osascript is on the PATH"
+    } == {
+        (
+            "alert sink 'unknown' can't work: apprise can't make a service of its address, "
+            "which begins with nothing://"
+        ),
+        "'MAIL_PASS' of alert sink 'unset' is not set",
+        "'/gone/sendmail' of alert sink 'local' is not a program in '" + str(healthy.user) + "'",
+    }
+    assert "hush" not in healthy.run("doctor").stdout
+
+
 def test_names_that_passes_do_not_know_are_told(healthy: Cuectl) -> None:
     (healthy.home / "cue.yaml").write_text(
         "handlers:\n"

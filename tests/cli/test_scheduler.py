@@ -380,3 +380,15 @@ def test_an_agent_of_launchd_is_watched_by_another(cuectl: Cuectl, launchd: Stan
     assert cuectl.json("scheduler", "status")["installed"][0]["watched"] is True
     assert cuectl.run("scheduler", "remove", "--yes").status == 0
     assert list(folder.iterdir()) == []
+
+
+def test_a_new_scheduler_is_asked_for_its_environment(cuectl: Cuectl, cron: StandIns) -> None:
+    assert cuectl.run("run-due").status == 0
+    noted, line = cuectl.home / "scheduler-environment", cuectl.home / "next"
+    assert (noted.exists(), line.exists()) == (True, True)
+    assert cuectl.run("scheduler", "install", "--dry-run").status == 0
+    assert (noted.exists(), line.exists()) == (True, True)
+    assert cuectl.run("scheduler", "install", "--yes").status == 0
+    assert (noted.exists(), line.exists()) == (False, False)
+    assert cuectl.run("run-due").status == 0
+    assert (noted.exists(), line.exists()) == (True, True)

@@ -329,3 +329,50 @@ def test_a_cue_that_calendars_leave_out_for_ever_is_told_in_a_few_lines(days: Cu
 
     assert len(lines) == 1 + 4 * 2 + 1
     assert "and more are skipped: " in lines[-1]
+
+
+def test_status_names_no_start_that_a_calendar_leaves_out(days: Cuectl) -> None:
+    create(days, "daily", "0 9 * * *", "--except", "2026-11-28", "--except", "2026-11-29")
+    create(days, "moved", "0 18 29 11 *", "--move", "next-workday")
+    assert days.json("status")["next_due"] == "daily"
+    assert days.json("status")["next_due_at"] == "2026-11-30T08:00:00Z"
+    create(days, "sooner", "0 12 28 11 *")
+    found = days.json("status")
+    assert (found["next_due"], found["next_due_at"]) == ("sooner", "2026-11-28T11:00:00Z")
+    create(days, "never", "0 10 28 11 *", "--only", "2026-12-01")
+    assert days.json("status")["next_due"] == "sooner"
+
+
+def test_an_applied_file_tells_when_its_holidays_run_out(days: Cuectl) -> None:
+    days.files(
+        {
+            "far.yaml": "calendars: {bank2: {country: DE}}\n",
+            "near.yaml": "calendars: {own: {dates: [2026-12-24]}}\n",
+        }
+    )
+    for name in ("far.yaml", "near.yaml"):
+        assert days.run("apply", name).status == 0
+    path = days.work / "far.yaml"
+
+    def ending(year: int) -> list[list[str]]:
+        days.at(f"{year}-06-01T00:00:00Z")
+        found = days.run("--json", "status").json["findings"]
+        return [[one["level"], one["message"]] for one in found if one["code"] == "calendars_end"]
+
+    said = f"the calendars of '{path}' know no holidays after 2036"
+    assert [ending(year) for year in (2035, 2036, 2037)] == [
+        *([], [["warning", said]], [["problem", said]])
+    ]
+    assert days.run("apply", "far.yaml").status == 0
+    assert ending(2037) == []
+
+
+def test_the_spread_of_retries_is_shown_as_it_is_written(days: Cuectl) -> None:
+    days.files(
+        {
+            "a.yaml": "cues:\n  a: {every: 1h, command: ['true'], "
+            "retry: {max_attempts: 3, jitter: 20%}}\n"
+        }
+    )
+    assert days.run("apply", "a.yaml").status == 0
+    assert "retry jitter: 20%\n" in days.run("get", "a").stdout

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cuectl.definitions.rules.definitions import AlertSink, Settings
-from tests.definitions.definition_texts import errors, load
+from tests.definitions.definition_texts import errors, findings, load
 
 ALL = """\
 settings:
@@ -148,6 +148,62 @@ alerts:
     }
 
 
+def test_all_that_a_sink_can_say_is_read() -> None:
+    text = """\
+alerts:
+  post:
+    mail: {to: [me@example.org, 'Team <ops@example.org>'], from: c@x, smtp: 'smtps://u:${P}@h'}
+    when: {severity: critical, tags: [prod, db], between: "08:00-18:00"}
+  local: {mail: {to: root, sendmail: true}}
+  other: {mail: {to: root, sendmail: bin/send}}
+  apps: {notify: ['ntfy://topic', '${SLACK}']}
+  screen: {desktop: true}
+  off: {desktop: false}
+"""
+    assert load(text).alerts == {
+        "post": AlertSink(
+            name="post",
+            kind="mail",
+            to=("me@example.org", "Team <ops@example.org>"),
+            sender="c@x",
+            smtp="smtps://u:${P}@h",
+            severity=("critical",),
+            tags=("prod", "db"),
+            between="08:00-18:00",
+        ),
+        "local": AlertSink(name="local", kind="mail", to=("root",), sendmail="sendmail"),
+        "other": AlertSink(name="other", kind="mail", to=("root",), sendmail="/srv/shop/bin/send"),
+        "apps": AlertSink(name="apps", kind="notify", urls=("ntfy://topic", "${SLACK}")),
+        "screen": AlertSink(name="screen", kind="desktop"),
+        "off": AlertSink(name="off", kind="none"),
+    }
+
+
+def test_the_default_sink_does_not_choose() -> None:
+    assert errors("alerts: {default: {desktop: true, when: {tags: [a]}}}\n") == [
+        "1:41: 'when' in alert sink 'default' means nothing: it gets what no other sink wants"
+    ]
+
+
+@pytest.mark.parametrize(
+    "sink", ["mail: {to: me, smtp: 'smtp://u:hush@h'}", "notify: ['json://u:hush@h']"]
+)
+def test_a_password_in_a_file_is_warned_of_and_not_repeated(sink: str) -> None:
+    (said,) = findings(f"alerts: {{a: {{{sink}}}}}\n")
+    assert said.endswith("has a password in it")
+    assert "hush" not in said
+
+
+def test_quiet_hours_are_two_times_of_a_day() -> None:
+    assert load('settings: {quiet: "22:00-07:00"}\n').settings.quiet == "22:00-07:00"
+    assert errors("settings: {quiet: [bank]}\n") == [
+        "1:19: 'quiet' in 'settings' must be text, not a list"
+    ]
+    assert errors("settings: {quiet: 2026-12-24}\n") == [
+        "1:19: 'quiet' in 'settings': '2026-12-24' is no span of hours"
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -160,7 +216,54 @@ alerts:
         ("{command: []}", "2:16: 'command' in alert sink 'a' names no program"),
         ("{stderr: yes}", "2:15: 'stderr' in alert sink 'a' must be true or false, not 'yes'"),
         ("{stderr: true, secret_file: k}", "2:21: 'secret_file' in alert sink 'a' needs 'webhook'"),
-        ("{mail: x, stderr: true}", "2:7: unknown key 'mail' in alert sink 'a'"),
+        ("{male: x, stderr: true}", "2:7: unknown key 'male' in alert sink 'a'"),
+        ("{mail: x}", "2:13: 'mail' of alert sink 'a' must be a mapping, not 'x'"),
+        ("{mail: {smtp: 'smtp://h'}}", "2:13: 'mail' in alert sink 'a' has no 'to'"),
+        ("{mail: {to: [], smtp: 'smtp://h'}}", "2:13: 'mail' in alert sink 'a' has no 'to'"),
+        (
+            "{mail: {to: me@example.org}}",
+            "2:13: 'mail' in alert sink 'a' says neither 'smtp' nor 'sendmail'",
+        ),
+        (
+            "{mail: {to: 'a@x, b@x', sendmail: true}}",
+            "2:18: 'to' in 'mail' of alert sink 'a': 'a@x, b@x' is no address of mail",
+        ),
+        (
+            "{mail: {to: -oQ/tmp, sendmail: true}}",
+            "2:18: 'to' in 'mail' of alert sink 'a': '-oQ/tmp' is no address of mail",
+        ),
+        (
+            "{mail: {to: me, sendmail: false}}",
+            "2:32: 'sendmail' in 'mail' of alert sink 'a' is false, so nothing sends the mail",
+        ),
+        (
+            "{mail: {to: me, smtp: 'smtp://u:secret@h:x'}}",
+            "2:28: 'smtp' in 'mail' of alert sink 'a': 'smtp' must be the address of a mail server",
+        ),
+        (
+            "{mail: {to: me, smtp: 'http://h'}}",
+            "2:28: 'smtp' in 'mail' of alert sink 'a': 'smtp' must be the address of a mail server",
+        ),
+        (
+            "{mail: {to: me, smtp: 'smtp://h', sendmail: true}}",
+            "2:40: 'mail' of alert sink 'a' has 'smtp' and 'sendmail'; give one",
+        ),
+        (
+            "{notify: topic}",
+            ("2:15: 'notify' in alert sink 'a': 'notify' must be an address such as ntfy://topic"),
+        ),
+        (
+            "{desktop: true, when: {severity: [grave]}}",
+            "2:40: 'severity' in 'when' of alert sink 'a': 'grave' is no severity",
+        ),
+        (
+            "{desktop: true, when: {between: workdays}}",
+            "2:38: 'between' in 'when' of alert sink 'a': 'workdays' is no span of hours",
+        ),
+        (
+            "{desktop: true, when: {tags: ['a b']}}",
+            "2:36: 'tags' in 'when' of alert sink 'a': 'a b' is no tag",
+        ),
         (
             "{webhook: nope}",
             (

@@ -45,6 +45,7 @@ WELL = StatusReport(
     alerts=(),
     unfinished=(),
     drifted=(),
+    ending={},
     broken={},
     quarantined=(),
     notes=(),

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cuectl.installation import watch
 from cuectl.installation.open_work import LATE_MS
 from cuectl.installation.watch import WatchLook, look
 from cuectl.values.times import MINUTE
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
     from tests.fixtures.observing import StoreState
 
+FORKED = True
 DAY = "2026-11-21T"
 SINK = "alerts: {default: {command: [sh, -c, 'echo \"$1\" >> told', told, '{{ alert.type }}']}}\n"
 
@@ -115,7 +117,10 @@ def locked(home: Path) -> int:
 
 
 @pytest.mark.parametrize("trouble", ["locked", "damaged"])
-def test_a_store_that_takes_nothing_is_told_of_too(cuectl: Cuectl, trouble: str) -> None:
+def test_a_store_that_takes_nothing_is_told_of_too(
+    cuectl: Cuectl, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "LOCK_LIMIT_S", 0.1)
     cuectl.files({"../user/.cue/cue.yaml": SINK})
     cuectl.home.chmod(0o700)
     cuectl.checked = False

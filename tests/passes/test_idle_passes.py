@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -253,3 +254,22 @@ def test_a_pretended_time_is_never_idle(cuectl: Cuectl, state: StoreState) -> No
     cuectl.env(CUECTL_NOW=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60)))
 
     assert not is_idle(cuectl)
+
+
+def test_a_pass_by_hand_leaves_the_environment_to_the_first_one_of_a_scheduler(
+    cuectl: Cuectl,
+) -> None:
+    """An idle pass notes nothing, so there is none before a scheduler's environment is known."""
+    assert cuectl.run("create", "--name", "job", "--cron", "@yearly", "--", "true").status == 0
+    noted, line = cuectl.home / "scheduler-environment", cuectl.home / "next"
+    ours, its = os.openpty()
+    try:
+        by_hand = cuectl.start("run-due", stdin=its, stdout=its, stderr=its)
+        assert by_hand.wait(60) == 0
+    finally:
+        os.close(ours)
+        os.close(its)
+    assert (noted.exists(), line.exists()) == (False, False)
+    assert cuectl.run("run-due").status == 0
+    assert json.loads(noted.read_text())["HOME"] == str(cuectl.user)
+    assert line.exists(), "from now on passes are idle"

@@ -60,6 +60,7 @@ def test_the_list_is_complete_and_in_its_order() -> None:
         "count_cost",
         "pass_on_slot",
         "tell_listeners",
+        "note_expected",
         "raise_alerts",
         "act_on_failure",
         "ping_end",

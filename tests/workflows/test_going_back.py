@@ -173,7 +173,13 @@ def test_a_fork_has_a_history_and_sessions_of_its_own(flows: Cuectl) -> None:
     old = flows.json("workflow", "runs")[0]
     (handle,) = {one["handle"] for one in flows.json("sessions", "list", "--all")}
     flows.files({"ready": ""})
-    forked = run(flows, "fork", "last", "--from", "4")
+    # What followed is done again as well, so it asks.
+    asks = run(flows, "fork", "last", "--from", "4")
+    lists = [line for line in asks.stderr.splitlines() if line.startswith("again: ")]
+    begun = [x for x in log_of(flows) if x["type"] == "call" and x["n"] >= 4 and "result" not in x]
+    assert (asks.status, len(lists)) == (8, len(begun))
+    assert len(flows.json("workflow", "runs")) == 1
+    forked = run(flows, "fork", "last", "--from", "4", "--yes")
     assert json.loads(forked.stdout)[:2] == ["one", "two"]
     new = flows.json("workflow", "runs")[0]
     assert (new["forked_from"], new["status"]) == (old["id"], "succeeded")
@@ -185,7 +191,7 @@ def test_a_fork_has_a_history_and_sessions_of_its_own(flows: Cuectl) -> None:
     assert "You were asked:\none\n\nYou answered:\none" in said[0]["text"]
     assert run(flows, "replay", "last", old["id"]).status == 0
     # A fork of a fork, and one more resume of it.
-    assert run(flows, "fork", "last", "--from", "5").status == 0
+    assert run(flows, "fork", "last", "--from", "5", "--yes").status == 0
     assert run(flows, "resume", "last", "--rerun", "last", "--force").status == 0
     assert run(flows, "replay", "last").status == 0
 
@@ -198,7 +204,17 @@ def test_a_fork_from_the_first_call_may_have_other_arguments(flows: Cuectl) -> N
         "cuectl: error: '--kwarg' needs a fork from the first call",
         "hint: it begins with results that the old arguments gave: --from 1",
     ]
-    words = ["fork", "last", "--from", "1", "--kwarg", 'texts=["x"]', "--kwarg", "handle=w2"]
+    words = [
+        "fork",
+        "last",
+        "--from",
+        "1",
+        "--yes",
+        "--kwarg",
+        'texts=["x"]',
+        "--kwarg",
+        "handle=w2",
+    ]
     assert run(flows, *words).stdout == '["x"]\n'
 
 
@@ -271,7 +287,7 @@ def test_a_run_that_does_not_fit_waits_and_is_tried_once_for_each_change(flows: 
     until(lambda: [line["type"] for line in log_of(flows)].count("run.held") == 2)
     until(lambda: flows.json("workflow", "runs")[0]["status"] == "waiting")
     assert run(flows, "check", "--runs").status == 7
-    assert run(flows, "fork", run_id, "--from", "1").status == 0
+    assert run(flows, "fork", run_id, "--from", "1", "--yes").status == 0
     flows.files({"flows.py": FLOWS})
     assert run(flows, "check", "--runs").status == 0
 

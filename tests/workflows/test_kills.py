@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,7 +18,20 @@ if TYPE_CHECKING:
 
 MIXED = """\
 import asyncio
-from cuectl.workflow import TurnFailed, WorkflowError, workflow
+from cuectl.workflow import StepInterrupted, WorkflowError, workflow
+
+def mark(label):
+    with open("marks", "a") as file:
+        file.write(label + "\\n")
+
+async def mark_later(label):
+    await asyncio.sleep(0.01)
+    mark(label)
+
+@workflow(durable=True)
+async def below(engine, *, label: str):
+    done = await engine.bash(f"echo {label} >> marks; sleep 0.05")
+    return done.returncode == 0
 
 @workflow(durable=True)
 async def mixed(engine, *, rounds: int = 2):
@@ -42,6 +55,25 @@ async def mixed(engine, *, rounds: int = 2):
         except WorkflowError:
             told[label] = False
 
+    async def step(function, label):
+        try:
+            await engine.step(function, label)
+            told[label] = True
+        except StepInterrupted:
+            told[label] = False
+
+    async def child(label):
+        told[label] = await engine.run_workflow("below", {"label": label})
+
+    async def event(label):
+        waits = asyncio.ensure_future(engine.wait_event(f"mixed.{label}"))
+        await command(label, f"cuectl emit mixed.{label}")
+        if told[label]:
+            found = await waits
+            assert found["type"] == f"mixed.{label}"
+        else:
+            waits.cancel()
+
     handle = await engine.spawn("marker")
     for n in range(rounds):
         first = [turn(handle, f"turn-{n}"), command(f"beside-{n}"), task(f"task-{n}")]
@@ -62,6 +94,10 @@ async def mixed(engine, *, rounds: int = 2):
         async with asyncio.TaskGroup() as group:
             group.create_task(command(f"one-{n}", "sleep 0.05"))
             group.create_task(turn(handle, f"again-{n}"))
+            group.create_task(step(mark, f"step-{n}"))
+            group.create_task(step(mark_later, f"later-{n}"))
+            group.create_task(child(f"child-{n}"))
+        await event(f"event-{n}")
     await engine.close(handle)
     return told
 """
@@ -72,7 +108,8 @@ queues:
   chores: {agent: marker, max_parallel: 1}
 workflows: [mixed.py]
 """
-# Kills this process, the processes that it has started, or both, after a line of its history.
+# Kills this process, the processes that it has started, both, or the workers of queues, after a
+# line of its history.
 KILLER = """\
 import contextlib, os, signal, sys
 from cuectl.process import process_tree
@@ -86,16 +123,27 @@ def counted(self, record, **options):
     count += 1
     if count == limit:
         run = os.path.basename(self.path).removesuffix(".jsonl")
-        for pid in process_tree.members(run, 0, None) if whom != "run" else ():
+        victims = workers() if whom == "workers" else process_tree.members(run, 0, None)
+        for pid in victims if whom != "run" else ():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        if whom != "agents":
+        if whom in ("run", "both"):
             os.kill(os.getpid(), signal.SIGKILL)
+
+def workers():
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            words = open(f"/proc/{pid}/cmdline", "rb").read().split(b"\\0")
+            mine = f"HOME={os.environ['HOME']}".encode()
+            if b"queue-worker" in words and mine in open(f"/proc/{pid}/environ", "rb").read():
+                yield int(pid)
 
 workflow_files.RunHistory.append = counted
 from cuectl.entry import main
 sys.exit(main(sys.argv[1:]))
 """
+PARKED = 4
+WHOM = ["run", "agents", "both", "workers"]
 
 
 def killed(cuectl: Cuectl, dice: random.Random, rounds: int) -> None:
@@ -104,24 +152,26 @@ def killed(cuectl: Cuectl, dice: random.Random, rounds: int) -> None:
     assert cuectl.run("apply", "cue.yaml").status == 0
     environment = cuectl.environment | {"PYTHONPATH": str(ROOT)}
     words = ["workflow", "run", "mixed", f"--rounds={rounds}"]
-    said: Any = None
-    for life in range(4):
-        limit = str(dice.randint(2, 30 * rounds) if life < 3 else 0)
-        command = [sys.executable, "killer.py", limit, dice.choice(["run", "agents", "both"])]
+    # It may be parked, for an event that has come when it was about to look.
+    for life in range(12):
+        limit = str(dice.randint(2, 45 * rounds) if life < 3 else 0)
+        command = [sys.executable, "killer.py", limit, dice.choice(WHOM)]
         done = subprocess.run(
             [*command, *words], cwd=cuectl.work, env=environment, capture_output=True, timeout=100,
             check=False,
         )  # fmt: skip
-        if not cuectl.json("workflow", "runs"):
+        runs = cuectl.json("workflow", "runs")
+        if not runs:
             continue
-        words = ["workflow", "resume", "last"]
-        if done.returncode != -signal.SIGKILL:
+        # Behind its children.
+        words = ["workflow", "resume", runs[-1]["id"]]
+        if done.returncode not in (-signal.SIGKILL, PARKED):
             break
-    said = cuectl.json("workflow", "runs")[0]
+    said = cuectl.json("workflow", "runs")[-1]
     assert said["status"] == "succeeded", said
     marks = Counter((cuectl.work / "marks").read_text().split())
     told: dict[str, bool] = said["result"]
-    labels = "turn beside task quick one again".split()
+    labels = "turn beside task quick one again step later child event".split()
     assert sorted(told) == sorted(f"{each}-{n}" for each in labels for n in range(rounds))
     assert [label for label, count in marks.items() if count > 1] == []
     assert [label for label, ok in told.items() if ok and not marks[label]] == []

@@ -137,6 +137,11 @@ async def works_meanwhile(engine):
     return found["data"]["n"]
 
 @workflow
+async def keeps(engine, *, what: str):
+    odd = {"object": object(), "set": {1}, "ratio": float("nan"), "inside": {"list": [object()]}}
+    engine.set("state", odd[what])
+
+@workflow
 async def tells(engine):
     engine.progress(1, 3, "tests")
     engine.set("branch", "main")
@@ -440,3 +445,17 @@ def test_how_far_a_run_was_can_be_seen_when_it_is_dead(flows: Cuectl) -> None:
     assert (run["lost"], run["progress"]["done"]) == (True, 1)
     assert flows.run("workflow", "cancel", run["id"]).status == 0
     assert os.path.exists(run["log_path"])
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("object", "the value is of type 'object'"),
+        ("set", "the value is of type 'set'"),
+        ("ratio", "the value is nan"),
+        ("inside", "the value.list[0] is of type 'object'"),
+    ],
+)
+def test_what_is_no_json_is_not_kept(flows: Cuectl, what: str, said: str) -> None:
+    kept = flows.run("-q", "workflow", "run", "keeps", f"--what={what}")
+    kept.fails(3, f"set('state'): {said}, which JSON has no form for")

@@ -28,7 +28,6 @@ _LONGEST_ROW = 400
 _LONGEST_NAME = 60
 _NAMED = 3
 _WIDTH = 14
-RECOVERED = "recovered"
 # A digest says of these that a cue fails.
 _FAILING = frozenset(
     {
@@ -40,6 +39,7 @@ _LOOK = {
     AlertType.JOURNAL_DAMAGED: "cuectl fsck",
     AlertType.VIEW_QUARANTINED: "cuectl fsck",
     AlertType.QUEUE_FULL: "cuectl queue list",
+    AlertType.SCHEDULER_SILENT: "cuectl doctor",
     AlertType.BUDGET: "cuectl agents list",
     AlertType.SOURCE_FAILED: "cuectl subscriptions list",
     AlertType.FAN_IN_TIMEOUT: "cuectl subscriptions list",
@@ -90,6 +90,16 @@ class Message:
     def id(self) -> str:
         """The id by which a receiver knows a repeat."""
         return self.alerts[0].id
+
+    @property
+    def follows(self) -> str | None:
+        """The id of the alert that this one reminds of, or says to be over."""
+        return None if self.is_digest else self.alerts[0].incident
+
+    @property
+    def type(self) -> AlertType:
+        """The type of its alert, or that it is a digest."""
+        return AlertType.DIGEST if self.is_digest else self.alerts[0].type
 
     @property
     def is_digest(self) -> bool:
@@ -145,9 +155,11 @@ def _title(host: str, said: str) -> str:
 def _rows(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
     yield "Host", facts.host
     yield "Cue", alert.cue_name or ""
-    if facts.since is not None and alert.type != RECOVERED:
-        often = f", {facts.failures} failures in a row" if facts.failures > 1 else ""
-        yield "Since", f"{local_text(facts.since, facts.zone)}{often}"
+    since = facts.since if facts.since is not None else alert.since
+    if since is not None and alert.type is not AlertType.RECOVERED:
+        failures = max(facts.failures, alert.failures)
+        often = f", {failures} failures in a row" if failures > 1 else ""
+        yield "Since", f"{local_text(since, facts.zone)}{often}"
     else:
         yield "At", local_text(alert.created_at, facts.zone)
     if facts.verdict is not None:
@@ -198,16 +210,18 @@ def _commands(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
         yield "Decide", f"cuectl verify {alert.execution_id}"
     elif facts.is_kept and facts.verdict not in GOOD:
         yield "Run again", f"cuectl retry {alert.execution_id}"
-    elif facts.at_rest != "deleted" and alert.type != RECOVERED:
+    elif facts.at_rest != "deleted" and alert.type is not AlertType.RECOVERED:
         yield "Run again", f"cuectl fire {name}"
-    if alert.acknowledged_at is None and alert.type not in (RECOVERED, AlertType.TEST):
+    if alert.acknowledged_at is None and alert.type not in (AlertType.RECOVERED, AlertType.TEST):
         yield "Acknowledge", f"cuectl alerts ack {alert.id}"
 
 
 def _count(alerts: Sequence[Alert]) -> str:
     failing = _cues(one for one in alerts if one.type in _FAILING)
-    recovered = _cues(one for one in alerts if one.type == RECOVERED)
-    others = len([one for one in alerts if one.type not in _FAILING and one.type != RECOVERED])
+    recovered = _cues(one for one in alerts if one.type is AlertType.RECOVERED)
+    others = len(
+        [one for one in alerts if one.type not in _FAILING and one.type is not AlertType.RECOVERED]
+    )
     parts = []
     if failing:
         parts.append(_these(failing, "cue fails", "cues fail"))

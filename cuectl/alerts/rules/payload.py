@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from cuectl.alerts.rules.alert import title
+from cuectl.alerts.rules.alert import AlertType, title
 from cuectl.definitions.rules.templates import PLACE, BadTemplate, argument_list
 from cuectl.values.safe_text import one_line
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from cuectl.alerts.rules.message import Message
     from cuectl.values.records import Record
 
-DIGEST = "digest"
 _LONGEST_FIELD = 1000
 
 
@@ -24,7 +23,7 @@ def fields(message: Message) -> dict[str, str]:
 
     A line break in a subject is how headers are forged (reference/reliability.md, S28).
     """
-    record = _public(message)
+    record = public(message)
     found = {
         "id": record["id"],
         "type": record["type"],
@@ -64,7 +63,7 @@ def command_line(argv: Sequence[str], message: Message) -> list[str]:
 
 def message_json(message: Message) -> str:
     """Return the public record with the texts, as one line of ASCII."""
-    return json.dumps(_public(message), separators=(",", ":"))
+    return json.dumps(public(message), separators=(",", ":"))
 
 
 def webhook_body(message: Message) -> bytes:
@@ -72,7 +71,7 @@ def webhook_body(message: Message) -> bytes:
 
     The texts and the host are ours; so is `alerts`, which a digest has.
     """
-    record = _public(message)
+    record = public(message)
     body = {
         "alert_id": record["id"],
         "alert_type": record["type"],
@@ -89,14 +88,18 @@ def webhook_body(message: Message) -> bytes:
     return json.dumps(body, sort_keys=True).encode("ascii")
 
 
-def _public(message: Message) -> Record:
+def public(message: Message) -> Record:
     """Return the record of an alert with the texts; a digest has the records in `alerts`."""
     texts = {"host": message.host, "title": message.title, "text": message.text}
     first = message.alerts[0]
     if not message.is_digest:
         return first.to_record() | texts
     none = dict.fromkeys(("cue_id", "cue_name", "execution_id", "acknowledged_at"))
-    said = {"type": DIGEST, "severity": message.severity.value, "message": message.title}
+    said = {
+        "type": AlertType.DIGEST.value,
+        "severity": message.severity.value,
+        "message": message.title,
+    }
     alerts = [one.to_record() for one in message.alerts]
     newest = message.alerts[-1].to_record()["created_at"]
     more = {"created_at": newest, "delivered": {}, "alerts": alerts}

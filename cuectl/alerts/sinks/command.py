@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 from tempfile import TemporaryFile
@@ -14,6 +15,8 @@ from cuectl.process.start_failure import start_failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cuectl.alerts.rules.message import Message
     from cuectl.alerts.sinks import SinkContext
     from cuectl.definitions.rules.definitions import AlertSink
@@ -35,11 +38,27 @@ def deliver(message: Message, sink: AlertSink, context: SinkContext) -> None:
     text = message_json(message)
     environment = {**context.environment, "CUE_ALERT": text, "CUECTL_HOME": context.home}
     directory = os.path.expanduser(sink.cwd or context.home)
-    with TemporaryFile(buffering=0) as given, TemporaryFile(buffering=0) as said:
-        os.pwrite(given.fileno(), text.encode("ascii") + b"\n", 0)
-        status = _run(argv, environment, directory, given.fileno(), said.fileno())
+    run_program(argv, environment, directory, text.encode("ascii") + b"\n", context.masked)
+
+
+def run_program(
+    argv: list[str],
+    environment: dict[str, str],
+    directory: str,
+    given: bytes,
+    masked: Callable[[str], str],
+) -> None:
+    """Run a program with an input. Raises NotDelivered: it did not end with 0 within 30 seconds."""
+    if "/" not in argv[0]:
+        # A process that is spawned is looked for on our own PATH, not on the one given to it.
+        found = shutil.which(argv[0], path=environment.get("PATH"))
+        argv = [found or argv[0], *argv[1:]]
+    with TemporaryFile(buffering=0) as source, TemporaryFile(buffering=0) as said:
+        source.write(given)
+        source.seek(0)
+        status = _run(argv, environment, directory, source.fileno(), said.fileno())
         if status != 0:
-            raise NotDelivered(_how(status, context.masked(_tail(said.fileno()))), lasting=True)
+            raise NotDelivered(_how(status, masked(_tail(said.fileno()))), lasting=True)
 
 
 def _run(

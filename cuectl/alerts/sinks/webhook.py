@@ -11,7 +11,7 @@ import os
 import ssl
 import threading
 
-from cuectl.alerts.rules.payload import DIGEST, webhook_body
+from cuectl.alerts.rules.payload import webhook_body
 from cuectl.alerts.sinks import NotDelivered
 from cuectl.process.web_request import LIMIT_S, Unreachable, connected, resolve, signature
 from cuectl.store.handler_files import read_secret
@@ -58,7 +58,7 @@ def _headers(message: Message, body: bytes, secret: bytes | None, seconds: int) 
     headers = {
         "Content-Type": "application/json",
         "X-CueAPI-Alert-Id": message.id,
-        "X-CueAPI-Alert-Type": DIGEST if message.is_digest else message.alerts[0].type.value,
+        "X-CueAPI-Alert-Type": message.type.value,
         "X-CueAPI-Timestamp": timestamp,
         "X-CueAPI-Alert-Timestamp": timestamp,
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cuectl.cli.commands.reading import id_column, time_column, warn
 from cuectl.cli.frame.declare import Argument, Option, command, not_empty
 from cuectl.cli.frame.terminal import Column
-from cuectl.values.errors import UsageError
+from cuectl.values.errors import CuectlError, UsageError
 from cuectl.values.safe_text import one_line
 
 if TYPE_CHECKING:
@@ -136,20 +136,33 @@ def acknowledge(call: Call, *, id: tuple[str, ...], all: bool) -> None:
 
 @command(
     "alerts test",
-    Argument("SINK", "Name of the sink, as under 'alerts:' in cue.yaml"),
-    see="alerts list, cue.yaml(5)",
+    Argument("[SINK]", "Name of the sink, as under 'alerts:' in cue.yaml", complete="sink"),
+    Option("--cue NAME", "Write as of its newest run, to where its alerts go", complete="cue"),
+    Option("--dry-run", "Show what would be sent, and send nothing"),
+    see="alerts list, cue.yaml(5), cuectl-alerts(7)",
 )
-def test_sink(call: Call, *, sink: str) -> None:
-    """Send a test alert to a sink.
+def test_sink(call: Call, *, sink: str | None, cue: str | None, dry_run: bool) -> None:
+    """Send a test alert, and show what is sent.
 
     Sends an alert of the type 'test' to one of the sinks of the definitions in force, or to
-    'stderr', at once and once. Fails, saying why, when the sink does not take it. Nothing is
-    written to the journal.
+    'stderr', at once and once; without a name to all of them, or with --cue to those that an
+    alert of the cue would go to. Fails, saying why, when one does not take it. Nothing is written
+    to the journal.
     """
-    from cuectl.alerts.delivery import send_test_alert
+    from cuectl.alerts.rules.payload import public
+    from cuectl.alerts.trial import try_sinks
 
-    alert = send_test_alert(call.runtime, sink)
-    if call.out.json:
-        call.out.record(alert.to_record())
-    else:
-        call.out.say(f"sink '{sink}' took the test alert {alert.id}")
+    message = try_sinks(call.runtime, sink, cue, send=not dry_run)
+    (alert,) = message.alerts
+    reasons = {name: one.error for name, one in alert.delivered.items() if one.error}
+    taken = [name for name in alert.delivered if name not in reasons]
+    if call.out.json and taken:
+        call.out.record(public(message))
+    elif taken:
+        has = "would get it" if dry_run else f"took the test alert {alert.id}"
+        call.out.say(message.title)
+        for line in ("", *message.text.splitlines(), "", *(f"sink '{one}' {has}" for one in taken)):
+            call.out.say(line)
+    if reasons:
+        said = (f"sink '{one}' did not take the alert: {why}" for one, why in reasons.items())
+        raise CuectlError("; ".join(said))

@@ -114,6 +114,9 @@ def install(call: Call, *, scheduler: str | None, watch: bool, dry_run: bool, ye
     question = f"have {chosen.name} call 'cuectl run-due' each minute{also}?"
     done = _carry_out(call, steps, question, dry_run=dry_run, yes=yes)
     if steps and not dry_run:
+        from cuectl.store.pass_files import forget_environment
+
+        forget_environment(site.home)
         if chosen.installed() is None:
             raise CuectlError(f"{chosen.name} accepted the entry but does not have it")
         call.out.say(f"{chosen.name} calls 'cuectl run-due' each minute now; see: cuectl status")

@@ -251,7 +251,7 @@ def _policy(policy: Policy) -> Record:
 
 
 _AS_THEY_ARE = (
-    *("alert", "ping_url", "alert_after", "on_failure", "except", "only", "move"),
+    *("alert", "tags", "ping_url", "alert_after", "on_failure", "except", "only", "move"),
     *("retry_on_exit", "never_retry_on_exit"),
 )
 # Members of a policy: their key in a file, and how they are written there.

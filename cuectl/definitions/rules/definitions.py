@@ -27,6 +27,7 @@ class Settings:
         max_concurrent: turns of one agent at once; `queue_size` events may wait for it.
         owner_agent_id: target of subscriptions that name none.
         maintenance: when nothing starts, as items of `except`.
+        quiet: hours of the day in which only what is critical is sent.
         no_handler_after_s: an execution whose task has no handler is missed after this.
         given: names of the fields that the file says; the others have their defaults.
     """
@@ -44,6 +45,7 @@ class Settings:
     no_handler_after_s: float = 900.0
     ping_url: str | None = None
     maintenance: tuple[str, ...] = ()
+    quiet: str | None = None
     given: tuple[str, ...] = ()
 
 
@@ -168,9 +170,13 @@ class AlertSink:
     """Where alerts go; paths are absolute, or begin with `~`.
 
     Attributes:
-        kind: `stderr`, `command` or `webhook`; `none` for a sink that is switched off.
+        kind: `stderr`, `command`, `webhook`, `mail`, `notify` or `desktop`; `none` for a sink that
+            is switched off.
         secret_file: holds the key that signs what a webhook gets.
         allow_private: a webhook may go to an address of this machine or network.
+        to, sender: of a mail, which goes to the server `smtp`, or through the program `sendmail`.
+        urls: where `apprise` sends it; in these and in `smtp`, `${NAME}` stands for a variable.
+        severity, tags, between: which alerts it wants, where it says so; `between` are hours.
     """
 
     name: str
@@ -180,6 +186,19 @@ class AlertSink:
     url: str | None = None
     secret_file: str | None = None
     allow_private: bool = False
+    to: tuple[str, ...] = ()
+    sender: str | None = None
+    smtp: str | None = None
+    sendmail: str | None = None
+    urls: tuple[str, ...] = ()
+    severity: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    between: str | None = None
+
+    @property
+    def is_choosy(self) -> bool:
+        """Whether it says which alerts it wants, and so gets them unasked."""
+        return bool(self.severity or self.tags or self.between)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

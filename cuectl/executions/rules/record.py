@@ -128,6 +128,7 @@ class Policy:
     on_interrupted: OnInterrupted = OnInterrupted.REPORT
     outcome_deadline_s: float | None = None  # for a report after the process has ended
     alert: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()  # by which alert sinks choose
     ping_url: str | None = None
     alert_after: int | None = None  # failures in a row that raise an alert
     on_failure: Record | None = None  # `email`, `webhook`, `pause`, as `check_on_failure` has it

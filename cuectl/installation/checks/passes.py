@@ -8,6 +8,7 @@ import shlex
 import shutil
 from contextlib import suppress
 
+from cuectl.alerts.rules.routing import with_sendmail
 from cuectl.definitions.in_force import SHORT_HINT, masker_for, short_secrets
 from cuectl.definitions.rules.templates import UnsetName, environment_value
 from cuectl.installation.status import ok, problem, warning
@@ -152,7 +153,11 @@ def _commands(patient: Patient) -> Iterator[CommandInUse]:
         yield CommandInUse(user=user, argv=argv, shell=shell, cwd=agent.cwd, env=agent.env)
     for sink in patient.in_force.alerts.values():
         user, cwd = f"alert sink '{sink.name}'", sink.cwd or parent
-        yield CommandInUse(user=user, argv=sink.argv, cwd=cwd, env={})
+        argv = sink.argv or ((os.path.expanduser(sink.sendmail),) if sink.sendmail else ())
+        env = {str(place): url for place, url in enumerate((sink.smtp or "", *sink.urls))}
+        if sink.sendmail:
+            env["PATH"] = with_sendmail(patient.pass_path)
+        yield CommandInUse(user=user, argv=argv, cwd=cwd, env=env)
     for cue in patient.cues:
         user, env = f"cue '{cue.name}'", cue.target.get("env", {})
         command = cue.target if cue.target.get("type") == "command" else {}

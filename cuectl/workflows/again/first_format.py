@@ -118,7 +118,6 @@ class FirstInside(Inside):
 
     def begin(self, name: str, arguments: Record, act: Act) -> Pending:
         """Make a call, which is over at once when its end is in the past."""
-        future = self.loop.create_future()
         if name == "close":
             self._unrecorded += 1
             call = EngineCall(step=0, n=-self._unrecorded, name=name, arguments=arguments)
@@ -126,8 +125,8 @@ class FirstInside(Inside):
             try:
                 call = self.enter(name, arguments)
             except HistoryMismatch:
-                return Pending(self, EngineCall(step=0, name=name, arguments={}), act, future)
-        pending = Pending(self, call, act, future)
+                return Pending(self, EngineCall(step=0, name=name, arguments={}), act)
+        pending = Pending(self, call, act)
         if call.result is not None:
             pending.end(call.result)
         else:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from cuectl.values.records import Record
 
 
+_MOST_TOLD = 20
+
+
 @dataclass(frozen=True, slots=True)
 class WayBack:
     """What going back in a run means, before it is done.
@@ -111,9 +114,11 @@ def way_of_fork(runtime: Runtime, text: str, start: str, *, other: bool) -> WayB
     if other and copied:
         hint = "it begins with results that the old arguments gave: --from 1"
         raise UsageError("'--kwarg' needs a fork from the first call", hint=hint)
-    told, costs = _told([*rewind.open_calls(copied), call], call)
-    later = sum(line["type"] == "call" and line["n"] > call["n"] for line in lines)
-    told += [f"then what follows: {later} more calls there"] if later else []
+    later = [line for line in lines if line["type"] == "call" and line["n"] > call["n"]]
+    again = [*rewind.open_calls(copied), call, *(each for each in later if "result" not in each)]
+    told, costs = _told(again, call)
+    if len(told) > _MOST_TOLD:
+        told[_MOST_TOLD:] = [f"again: {len(told) - _MOST_TOLD} more calls that followed there"]
     began = {"type": "run.forked", "at": lines[0]["at"], "format": FORMAT, "forked_from": run.id}
     return WayBack(run, copied, began, told, costs)
 

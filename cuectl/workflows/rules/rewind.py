@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cuectl.values.records import Record
 
 # Calls that cost something or have effects.
-EFFECTS = frozenset({"send", "bash", "step", "delegate", "enqueue", "workflow"})
+EFFECTS = frozenset({"send", "bash", "step", "delegate", "enqueue", "start_workflow"})
 _END = ("n", "result", "usage")
 _COPIED = frozenset({"call", "cancel", "patch", "call.ended", "timer", "segment"})
 _REDACTED = frozenset({"arguments", "result", "message", "kwargs", "error", "payload", "state"})

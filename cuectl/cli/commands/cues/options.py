@@ -33,6 +33,14 @@ ON_INTERRUPTED = ("report", "rerun")
 RETRY_KINDS = ("failed", "timed_out", "verification", "interrupted")
 MOST_RETRIES = 100
 MOVES = ("next-workday", "previous-workday")
+
+
+def _tag(text: str) -> str:
+    from cuectl.alerts.rules.routing import check_tag
+
+    return check_tag(text)
+
+
 _STATUS, _DAYS = whole_number(1, 255), not_empty
 _TAKEN_AS_THEY_ARE = "name description cron at timezone task argv shell agent workflow".split()
 _TAKEN_AS_THEY_ARE.append("environment")
@@ -168,6 +176,9 @@ POLICY_OPTIONS = (
     ),
     Option("--alert NAME", "Alert sink to use instead of 'default'", many=True),
     Option(
+        "--tag TAG", "Tag for alert sinks to choose by: 'when: {tags: [prod]}'", _tag, many=True
+    ),
+    Option(
         "--ping-url URL",
         "Tell a monitor of starts, successes and failures, as healthchecks takes them",
         not_empty,
@@ -215,6 +226,7 @@ def _policy_of(values: Values) -> dict[str, Any]:
         "on_interrupted": OnInterrupted(interrupted) if interrupted else None,
         "outcome_deadline_s": values["outcome_deadline"],
         "alert": values["alert"] or None,
+        "tags": values["tag"] or None,
         "ping_url": _ping_url(values["ping_url"]),
         "alert_after": values["alert_after"],
         "on_failure": _on_failure(values["on_failure"]),
