@@ -26,16 +26,16 @@ TEXT = outcome.TEXT_LIMITS
 
 # The page, its words, and what the code has.
 LIMITS = [
-    (HANDLERS, "when it is larger than 100,000 bytes", targets.LARGE_PAYLOAD_BYTES, 100_000),
+    (HANDLERS, "above 100,000 bytes", targets.LARGE_PAYLOAD_BYTES, 100_000),
     (HANDLERS, "SIGTERM, ten seconds later SIGKILL", supervise.GRACE_S, 10),
-    (HANDLERS, "Of output beyond 10 MiB", output.LIMIT_BYTES, 10 * 1024**2),
-    (HANDLERS, "the first mebibyte and the end are kept", output.HEAD_BYTES, 1024**2),
+    (HANDLERS, "Above 10 MiB of output", output.LIMIT_BYTES, 10 * 1024**2),
+    (HANDLERS, "keeps the first mebibyte and the end", output.HEAD_BYTES, 1024**2),
     (HANDLERS, "A JSON object of at most 65,536 bytes", outcome.FILE_BYTES, 65_536),
     (HANDLERS, "An object; at most 10,240 bytes", outcome.METADATA_BYTES, 10_240),
-    (HANDLERS, "elsewhere; at most 500 characters", TEXT["external_id"], 500),
+    (HANDLERS, "in another system; at most 500 characters", TEXT["external_id"], 500),
     (HANDLERS, "sentence for people; at most 500 characters", TEXT["summary"], 500),
-    (HANDLERS, "what kind of thing it is (100)", TEXT["result_type"], 100),
-    (HANDLERS, "Where to look at it (at most 2,000 characters)", TEXT["result_url"], 2_000),
+    (HANDLERS, "its type (100)", TEXT["result_type"], 100),
+    (HANDLERS, "Its address (at most 2,000 characters)", TEXT["result_url"], 2_000),
     ("cuectl-create.1", "One above 64 KiB is kept", handler_files.LARGEST_IN_LINE, 65_536),
     ("cuectl-deliver.1", "has ten seconds for an answer of 2xx", web_request.LIMIT_S, 10),
     (
@@ -55,14 +55,24 @@ LIMITS = [
     ("cuectl-serve.1", "pending again, at most three times", settle.RERUNS_MOST, 3),
     ("cuectl-state.7", "more than three hours ahead", pass_end.CLOCK_LIMIT_MS, 3 * HOUR),
     ("cue.yaml.5", "at least every five minutes", pass_end.PING_EVERY, 5 * MINUTE),
-    ("cuectl-emit.1", "for the same source and key, for 30 days", events.KEYS_KEPT_MS, 30 * DAY),
+    (
+        "cuectl-emit.1",
+        "only once in 30 days for the same source and key",
+        events.KEYS_KEPT_MS,
+        30 * DAY,
+    ),
     (SOURCES, "remembered for 30 days", github_items.REMEMBERED_MS, 30 * DAY),
-    (SOURCES, "slots that are two minutes late or more", time_sources.GAP_MS, 2 * MINUTE),
-    (SOURCES, "when the file has rested for five seconds", file_changed.REST_NS, 5_000_000_000),
-    (SOURCES, "a pass waits for that, ten seconds at", source_round.LONGEST_REST_S, 10),
+    (SOURCES, "slots that are at least two minutes late", time_sources.GAP_MS, 2 * MINUTE),
+    (
+        SOURCES,
+        "once the file has been stable for five seconds",
+        file_changed.REST_NS,
+        5_000_000_000,
+    ),
+    (SOURCES, "a pass waits for that for at most ten seconds", source_round.LONGEST_REST_S, 10),
     (SOURCES, "content (10,000 letters)", event.CONTENT_LETTERS, 10_000),
     (SOURCES, "body (5,000 letters)", event.BODY_LETTERS, 5_000),
-    ("cuectl-webhook-call.1", "waits five minutes for that", webhook.REPORT_WITHIN_S, 300),
+    ("cuectl-webhook-call.1", "waits five minutes for the report", webhook.REPORT_WITHIN_S, 300),
     ("cuectl-events.7", "the first 5,000 letters of the answer", event.OUTPUT_LETTERS, 5_000),
 ]
 
