@@ -57,18 +57,25 @@ def _fix_the_order_of_sets(words: list[str]) -> None:
 
 
 def _is_quiet(home: str) -> bool:
-    """Tell whether nothing is due and the event sources of every pass have nothing new."""
+    """Tell whether nothing is due, and event sources and executors have nothing new."""
     from cuectl.store import idle
 
-    if not idle.has_only_polls(home):
+    looks = idle.looks(home)
+    if not looks:
         return False
     import gc
 
     gc.disable()
-    from cuectl.events.sources.registry import find_nothing
+    if "away" in looks:
+        from cuectl.store import quiet_look
 
-    if not find_nothing(home):
-        return False
+        if not quiet_look.finds_nothing(home):
+            return False
+    if "polls" in looks:
+        from cuectl.events.sources.registry import find_nothing
+
+        if not find_nothing(home):
+            return False
     idle.leave_heartbeat(home)
     return True
 

@@ -18,7 +18,7 @@ from cuectl.store.journal.journal import Journal
 from cuectl.values.times import from_text, to_text
 from tests.fixtures.background import Passes
 from tests.fixtures.builder import Cuectl, install
-from tests.fixtures.forking import Forked
+from tests.fixtures.forking import quick
 from tests.fixtures.observing import StoreState
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ settings.register_profile(
     derandomize="CUECTL_OTHER_EXAMPLES" not in os.environ,
 )
 settings.load_profile("cuectl")
+
+# Sets have one order in all processes of a run: those of xdist must find the same tests.
+os.environ.setdefault("PYTHONHASHSEED", str(int.from_bytes(os.urandom(2), "big")))
 
 # What a shell or `nohup` ignores for the tests would be ignored by all that they start, too; a
 # handler of Python's is none for them.
@@ -87,9 +90,8 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def cuectl(request: pytest.FixtureRequest, tmp_path: Path, programs: Path) -> Iterator[Cuectl]:
-    """The program; in a fork where a module says `FORKED`. At the end `fsck` finds nothing."""
-    is_forked = getattr(request.module, "FORKED", False) and hasattr(os, "pidfd_open")
-    program = (Forked if is_forked else Cuectl)(tmp_path, programs)
+    """The program, in a fork unless a module says `STARTED`. At the end `fsck` finds nothing."""
+    program = (Cuectl if getattr(request.module, "STARTED", False) else quick)(tmp_path, programs)
     yield program
     program.check()
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cuectl.definitions.fields import Fields
 from cuectl.definitions.rules.definitions import RESULT_GRACE_S, AgentDefinition, QueueDefinition
-from cuectl.definitions.section import read_command, read_directory, read_env
+from cuectl.definitions.section import read_command, read_directory, read_env, read_placement
 from cuectl.definitions.yaml_nodes import YamlKind, shown
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _AGENT_KEYS = (
     *("driver", "id", "cmd", "shell", "args", "start_args", "resume_args", "cwd", "model"),
     *("env", "prompt", "output", "ok_exit", "empty_is_error", "error_pattern", "mcp"),
     *("timeout", "idle_timeout", "result_grace", "max_concurrent", "queue_size"),
-    *("price", "budget_usd", "budget_usd_per_day"),
+    *("price", "budget_usd", "budget_usd_per_day", "executor"),
 )
 _PRICE_KEYS = ("input", "output", "cached")
 _MOST_USD = 1_000_000
@@ -84,6 +84,7 @@ def read_agent(
         price=_price(fields, what, findings),
         budget_usd=_dollars(fields, "budget_usd"),
         budget_usd_per_day=_dollars(fields, "budget_usd_per_day"),
+        executor=read_placement(fields),
     )
 
 

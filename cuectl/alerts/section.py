@@ -126,7 +126,8 @@ def check_address(text: str) -> str:
 
     found = getaddresses([text])
     address = found[0][1] if len(found) == 1 else ""
-    if not address or not text.isprintable() or address.startswith("-") or " " in address:
+    is_whole = address and (text == address or text.endswith(f"<{address}>"))
+    if not is_whole or not text.isprintable() or address.startswith("-") or " " in address:
         hint = "write me@example.org; several stand in a list"
         raise UsageError(f"'{text}' is no address of mail", hint=hint)
     return text

@@ -152,6 +152,10 @@ def _view_for(home: str, path: str) -> str:
 
 
 def _stage_record(tx: Transaction, view: str, record: Record, old: Record | None) -> None:
+    if record["definitions"].get("executors"):
+        from cuectl.store import home
+
+        home.need_format(tx.store.home, home.WITH_EXECUTORS)
     """Stage what is known of a file, unless it is what was known."""
     if _without_time(old or {}) != record:
         detail = {"path": record["path"], "sha256": record["sha256"]}

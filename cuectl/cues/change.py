@@ -26,7 +26,7 @@ from cuectl.cues.rules.record import (
     state_from_record,
 )
 from cuectl.cues.schedule import look_ahead, marker_of, with_next
-from cuectl.definitions.in_force import check_calendars
+from cuectl.definitions.in_force import check_calendars, check_executor
 from cuectl.definitions.names import known_definitions
 from cuectl.executions import claim
 from cuectl.executions.rules.record import ExecutionStatus, execution_from_record
@@ -84,6 +84,7 @@ def _update(tx: Transaction, runtime: Runtime, ref: str, draft: CueDraft) -> Dra
         check_name_is_free(tx, draft.name, own_id=old.id)
     new = with_work_in_place(new, runtime.home)
     check_calendars(tx, runtime.home, new.policy)
+    check_executor(tx, runtime.home, new.target)
     changed = stage_update(tx, old, state, new)
     return Drafted(new, state_of(tx, new), known, changed=changed)
 
@@ -117,6 +118,7 @@ def change_by_text(runtime: Runtime, cue: Cue, before: str, after: str, path: st
         except UsageError as error:
             raise InvalidFile(error.message, path=path, hint=error.hint) from error
         check_calendars(tx, runtime.home, changed.policy)
+        check_executor(tx, runtime.home, changed.target)
         changed = _in_its_place(changed, cue, path)
         done = stage_update(tx, *known, changed)
         state = state_of(tx, cue)

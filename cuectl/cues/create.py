@@ -19,7 +19,7 @@ from cuectl.cues.rules.record import (
     state_from_record,
 )
 from cuectl.cues.schedule import coming_fires, marker_of, with_next
-from cuectl.definitions.in_force import check_calendars
+from cuectl.definitions.in_force import check_calendars, check_executor
 from cuectl.definitions.names import known_definitions, knows_task, unknown_sinks
 from cuectl.executions.claim import keeper, with_placed_prompt
 from cuectl.executions.rules.record import Execution, execution_from_record
@@ -33,6 +33,7 @@ from cuectl.values.times import to_text
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Protocol
 
     from cuectl.definitions.names import DefinitionNames, HasHandlers
     from cuectl.definitions.rules.definitions import CueDefinition
@@ -42,6 +43,22 @@ if TYPE_CHECKING:
     from cuectl.store.reading import ViewReader
     from cuectl.store.store import Transaction
     from cuectl.values.records import Record
+
+    class Surroundings(Protocol):
+        """What making a cue needs of the process; a `Runtime` has it."""
+
+        @property
+        def home(self) -> str:
+            """The state directory."""
+
+        @property
+        def zone(self) -> str:
+            """The time zone of times that name none."""
+
+        @property
+        def random(self) -> Callable[[int], bytes]:
+            """What ids are made of."""
+
 
 FROM_COMMAND_LINE = Origin(kind="cli")
 
@@ -69,7 +86,7 @@ def create_cue(
     now = runtime.now()
     if runtime.existing_store is None:
         # A cue that can't be made must not leave a state directory behind.
-        _cue_of(draft, runtime, draft.timezone or runtime.zone, now, origin)
+        cue_of_draft(draft, runtime, draft.timezone or runtime.zone, now, origin)
     with runtime.store.transaction(now) as tx:
         known = known_definitions(tx, runtime.home)
         earlier = _made_before(tx, once)
@@ -93,21 +110,26 @@ def _made_before(tx: Transaction, once: tuple[str, str] | None) -> tuple[Cue, Cu
     return read_cue_by_name(tx, record["cue"]) if record else None
 
 
-def _cue_of(draft: CueDraft, runtime: Runtime, zone: str, now: int, origin: Origin) -> Cue:
+def cue_of_draft(
+    draft: CueDraft, runtime: Surroundings, zone: str, now: int, origin: Origin
+) -> Cue:
+    """Return the cue that a draft asks for, with a name of its work when it has none."""
     named = draft if draft.name is not None else replace(draft, name=name_from_work(draft))
-    return new_cue(named, cue_id=cue_id(runtime.random(10)), now=now, zone=zone, origin=origin)
+    identity = draft.id or cue_id(runtime.random(10))
+    return new_cue(named, cue_id=identity, now=now, zone=zone, origin=origin)
 
 
 def _stage_draft(
-    tx: Transaction, draft: CueDraft, runtime: Runtime, known: DefinitionNames, origin: Origin
+    tx: Transaction, draft: CueDraft, runtime: Surroundings, known: DefinitionNames, origin: Origin
 ) -> Cue:
     """Stage the cue that a draft asks for; a child of a chain is due at once by default."""
     zone = draft.timezone or known.timezone or runtime.zone
-    cue = _cue_of(draft, runtime, zone, tx.now, origin)
+    cue = cue_of_draft(draft, runtime, zone, tx.now, origin)
     if draft.name is None:
         cue = replace(cue, name=free_name(tx, cue.name))
     check_name_is_free(tx, cue.name)
     check_calendars(tx, runtime.home, cue.policy)
+    check_executor(tx, runtime.home, cue.target)
     if origin.kind == "chain" and origin.when is None and cue.trigger["type"] == "manual":
         cue = replace(cue, trigger={"type": "at", "at": to_text(tx.now)})
     cue = with_work_in_place(cue, runtime.home)
@@ -204,29 +226,45 @@ def chain_cue(
     if store is None:
         raise NotFound(f"the execution '{parent.execution_id}' is not running")
     with store.transaction(runtime.now()) as tx:
-        running, path = _running(tx, parent.execution_id)
-        identity = key or (f"name:{draft.name}" if draft.name is not None else None)
-        record = tx.read(paths.chain_key(running.id, identity)) if identity is not None else None
-        earlier = read_cue_by_name(tx, record["cue"]) if record else None
-        if earlier is not None:
-            return Chained(cue=earlier[0], state=earlier[1], is_new=False)
-        check_depth(running.depth + 1)
-        known = known_definitions(tx, runtime.home)
-        origin = Origin(
-            kind="chain",
-            parent=running.id,
-            root=running.root_id,
-            depth=running.depth + 1,
-            when=when,
-            delay_s=delay_s,
-            key=key,
+        return stage_child(
+            tx, runtime, parent.execution_id, draft, when=when, key=key, delay_s=delay_s
         )
-        cue = _stage_draft(tx, draft, runtime, known, origin)
-        tx.amend(_chain_views(tx, cue, running, identity))
-        if when is not None:
-            held = replace(running, held=(*running.held, cue.id))
-            tx.amend({path: held.to_record()})
-        made = Drafted(cue, state_of(tx, cue), known, changed=True)
+
+
+def stage_child(
+    tx: Transaction,
+    runtime: Surroundings,
+    parent_id: str,
+    draft: CueDraft,
+    *,
+    when: str | None,
+    key: str | None,
+    delay_s: float | None,
+) -> Chained:
+    """Stage a child of an execution that is not over, as `chain_cue` makes it."""
+    running, path = _running(tx, parent_id)
+    identity = key or (f"name:{draft.name}" if draft.name is not None else None)
+    record = tx.read(paths.chain_key(running.id, identity)) if identity is not None else None
+    earlier = read_cue_by_name(tx, record["cue"]) if record else None
+    if earlier is not None:
+        return Chained(cue=earlier[0], state=earlier[1], is_new=False)
+    check_depth(running.depth + 1)
+    known = known_definitions(tx, runtime.home)
+    origin = Origin(
+        kind="chain",
+        parent=running.id,
+        root=running.root_id,
+        depth=running.depth + 1,
+        when=when,
+        delay_s=delay_s,
+        key=key,
+    )
+    cue = _stage_draft(tx, draft, runtime, known, origin)
+    tx.amend(_chain_views(tx, cue, running, identity))
+    if when is not None:
+        held = replace(running, held=(*running.held, cue.id))
+        tx.amend({path: held.to_record()})
+    made = Drafted(cue, state_of(tx, cue), known, changed=True)
     return Chained(
         cue=cue,
         state=made.state,

@@ -21,6 +21,7 @@ from cuectl.definitions.section import (
     read_words,
 )
 from cuectl.definitions.yaml_nodes import YamlEntry, YamlKind, describe, shown
+from cuectl.executions.rules.placement import STAY_HERE, check_placement
 from cuectl.executions.rules.record import CATCH_UP_WORDS, PLAIN, OnInterrupted, Overlap, Policy
 from cuectl.executions.rules.verification import VerificationMode
 from cuectl.executions.rules.webhook import BadCallback, check_on_failure
@@ -361,7 +362,7 @@ def read_environment(name: str, node: YamlNode, _: str, findings: Findings) -> E
 
 
 _TRIGGERS = ("cron", "at", "every")
-_OTHERS = ("timezone", "description", "environment", "payload", "move")
+_OTHERS = ("timezone", "description", "environment", "executor", "payload", "move")
 _KEYS = (*_TRIGGERS, *_OTHERS, *TARGET_KEYS, *POLICY_KEYS)
 _HINTS = POLICY_HINTS | {
     "schedule": "write 'cron', 'at' or 'every'",
@@ -382,8 +383,13 @@ def read_cue(name: str, node: YamlNode, directory: str, findings: Findings) -> C
         refuse_expected_time(fields, findings, policy)
     description = fields.text("description", blank=True)
     environment = fields.text("environment")
+    executor = fields.checked("executor", check_placement)
     if target is None:
         return None
+    if executor is not None:
+        if target["type"] in STAY_HERE:
+            fields.fail("executor", f"means nothing beside a {target['type']}, which runs here")
+        target["executor"] = executor
     if environment is not None:
         target["environment"] = environment
     return CueDefinition(

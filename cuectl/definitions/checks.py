@@ -23,6 +23,8 @@ from cuectl.definitions.rules.files import with_own_defaults
 from cuectl.definitions.section import read_handler, read_secrets, read_settings, read_workflows
 from cuectl.definitions.yaml_nodes import YamlKind, YamlNode, describe, read_yaml, shown, surprise
 from cuectl.events.section import Who, read_subscription
+from cuectl.executions.rules.placement import executor_name
+from cuectl.executions.section import read_executor
 from cuectl.values.errors import InvalidFile, UsageError
 from cuectl.values.ids import check_name
 from cuectl.values.records import replace
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
 SECTIONS = (
     *("settings", "secrets", "handlers", "agents", "queues", "workflows"),
-    *("cues", "subscriptions", "alerts", "environments", "calendars"),
+    *("cues", "subscriptions", "alerts", "environments", "calendars", "executors"),
 )
 # What is handed on as it stands.
 _DATA = ("payload", "kwargs", "filter")
@@ -109,6 +111,7 @@ def _read(
         alerts=named("alerts", "alert sink", read_sink),
         environments=named("environments", "environment", read_environment),
         calendars=named("calendars", "calendar", read_calendar),
+        executors=named("executors", "executor", read_executor),
     )
     node = _section(root, "subscriptions")
     if node is None:
@@ -244,12 +247,20 @@ def _check_references(
     calendars = dict.fromkeys(name for each in where for name in each.calendars)
     days = _texts(work, "except", "only") + _texts(settings, "maintenance")
     uses += [(name, "calendar", calendars) for name in days if names_calendar(name.text)]
+    places = _texts([*_members(root, "handlers"), *_members(root, "agents"), *cues], "executor")
+    executors = dict.fromkeys(("local", *(name for each in where for name in each.executors)))
+    labels = {each.text for each in places if executor_name(each.text) in executors}
+    uses += [(name, "executor", executors | dict.fromkeys(labels)) for name in places]
     for name, what, known in uses:
         if name.text not in known:
-            is_error = what in ("alert sink", "calendar") and elsewhere is not None
+            is_error = what in _MUST_BE_THERE and elsewhere is not None
             hint = findings.did_you_mean(name.text, known)
             report = findings.error if is_error else findings.warn
             report(name, f"no {what} '{shown(name.text)}' is defined", hint=hint)
+
+
+# What these names mean can't come later, or from a worker's own file.
+_MUST_BE_THERE = ("alert sink", "calendar", "executor")
 
 
 def _check_ids(

@@ -158,6 +158,17 @@ def check_calendars(source: ViewReader, home: str, policy: Policy) -> None:
             raise UsageError(f"no calendar '{name}' is defined", hint=hint)
 
 
+def check_executor(source: ViewReader, home: str, target: Record) -> None:
+    """Check that the executor of a cue is defined. Raises UsageError: it would never start."""
+    from cuectl.executions.rules.placement import LOCAL, executor_name
+
+    name = executor_name(target.get("executor") or LOCAL)
+    known = definitions_now(source, home).definitions.executors if name != LOCAL else {LOCAL: None}
+    if name not in known:
+        hint = "define it under 'executors' in ~/.cue/cue.yaml"
+        raise UsageError(f"no executor '{name}' is defined", hint=hint)
+
+
 def day_rule_now(
     source: ViewReader, home: str, policy: Policy, trigger: Record, zone: Callable[[], str]
 ) -> DayRule | None:

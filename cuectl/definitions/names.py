@@ -82,7 +82,12 @@ def known_definitions(source: ViewReader, home: str) -> DefinitionNames:
 
 
 def knows_task(cue: Cue, known: HasHandlers) -> bool:
-    """Tell whether a cue's task has a handler, or its agent is known; True when it has neither."""
+    """Tell whether a cue's task has a handler, or its agent is known; True when it has neither.
+
+    On an executor, its workers know that.
+    """
+    if cue.target.get("executor") not in (None, "local"):
+        return True
     if cue.target["type"] == "agent":
         return known.agent(cue.target["agent"]) is not None
     if cue.target["type"] != "task":

@@ -17,6 +17,7 @@ from cuectl.definitions.rules.templates import (
     shell_command,
 )
 from cuectl.definitions.yaml_nodes import YamlEntry, YamlKind, YamlNode, describe, shown
+from cuectl.executions.rules.placement import LOCAL, check_placement
 from cuectl.schedule.calendars import parse_item
 from cuectl.values.errors import UsageError
 from cuectl.values.records import replace
@@ -30,7 +31,7 @@ _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MARK = "\ue000"
 _HANDLER_KEYS = (
     *("cmd", "timeout", "env", "cwd", "shell", "payload_file"),
-    *("retry_on_exit", "never_retry_on_exit", "output"),
+    *("retry_on_exit", "never_retry_on_exit", "output", "executor"),
 )
 _HANDLER_HINTS = {
     "command": "did you mean 'cmd'?",
@@ -149,7 +150,7 @@ def read_handler(name: str, node: YamlNode, directory: str, findings: Findings) 
         return None
     fields = Fields(node, what, findings, known=_HANDLER_KEYS, hints=_HANDLER_HINTS)
     argv, shell = read_command(fields)
-    if "cmd" not in node.entries:
+    if "cmd" not in node.entries and "executor" not in node.entries:
         findings.error(node, f"{what} has no 'cmd'", hint="say what to run: cmd: python3 audit.py")
     return Handler(
         name=name,
@@ -159,8 +160,15 @@ def read_handler(name: str, node: YamlNode, directory: str, findings: Findings) 
         env=read_env(fields),
         cwd=read_directory(fields, directory),
         payload_file=fields.flag("payload_file", default=False),
+        executor=read_placement(fields),
         **{name: value for name, value in read_exits_and_output(fields).items() if value},
     )
+
+
+def read_placement(fields: Fields) -> str | None:
+    """Return where work runs: `NAME`, or `NAME/LABEL`; None for here."""
+    text = fields.checked("executor", check_placement)
+    return None if text == LOCAL else text
 
 
 def read_exits_and_output(fields: Fields) -> dict[str, Any]:

@@ -384,5 +384,5 @@ _OF_ONE_ATTEMPT = (
     *("outcome_state", "started_at", "ended_at", "duration_s", "exit_code", "signal", "success"),
     *("result", "error", "last_line", "outcome_problem", "report_until", "reported"),
     *("followup", "retry_in_s"),
-    *("phase", "pass_id", "boot", "worker"),
+    *("phase", "pass_id", "boot", "worker", "executor", "published_at", "start_by"),
 )

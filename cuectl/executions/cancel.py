@@ -11,6 +11,7 @@ import select
 from cuectl.executions import claim
 from cuectl.executions.effects import commit_with_effects
 from cuectl.executions.lookup import get_execution
+from cuectl.executions.rules.placement import executor_name, is_away, key_of
 from cuectl.executions.rules.record import (
     Execution,
     ExecutionStatus,
@@ -39,6 +40,10 @@ _LOOK_EVERY_S = 0.05
 
 def request_cancel(tx: Transaction, execution_id: str, reason: str) -> bool:
     """Stage the request to end an open execution; tell whether there is one to end."""
+    away = tx.decoded(paths.waiting_execution(execution_id), execution_from_record)
+    if away is not None and is_away(away) and not away.cancel:
+        tx.stage(claim.waiting_event("cancel_requested", replace(away, cancel=reason)))
+        return True
     execution = read_open(tx, execution_id)
     if execution is None or execution.cancel:
         return False
@@ -52,6 +57,9 @@ def cancel(tx: Transaction, execution_id: str, reason: str, effects: Effects) ->
     if waiting is not None:
         if waiting.is_settled:
             raise Conflict(f"'{waiting.id}' has already finished, and waits for 'cuectl verify'")
+        if is_away(waiting) and waiting.published_at is not None:
+            request_cancel(tx, execution_id, reason)
+            return True
         gone = markers_gone(waiting) | {paths.waiting_execution(waiting.id): None}
         finish(tx, _cancelled(waiting, reason, effects.now), effects, gone)
         return False
@@ -88,11 +96,14 @@ def cancel_one(runtime: Runtime, ref: str, reason: str) -> str:
 
     def stage(tx: Transaction, _context: PassContext, effects: Effects) -> Execution | None:
         runs = cancel(tx, execution_id, reason, effects)
-        return read_open(tx, execution_id) if runs else None
+        away = tx.decoded(paths.waiting_execution(execution_id), execution_from_record)
+        return (away or read_open(tx, execution_id)) if runs else None
 
     execution = commit_with_effects(runtime, stage)
     if execution is None:
         return f"cancelled '{execution_id}'"
+    if is_away(execution):
+        return _cancel_away(runtime, execution)
     pid = pid_of(runtime.store, execution)
     end = TreeEnd(execution.id, execution.attempt, pid, grace_s=GRACE_S, kill_s=KILL_S)
     while not end.is_over():
@@ -100,3 +111,40 @@ def cancel_one(runtime: Runtime, ref: str, reason: str) -> str:
     if end.left:
         return f"asked '{execution.id}' to end; still there: {sorted(end.left)}"
     return f"ended '{execution.id}'"
+
+
+_ASK_WITHIN_S = 5.0
+
+
+def _cancel_away(runtime: Runtime, execution: Execution) -> str:
+    """Ask an executor to end what it has; what has not started there never will, and is over."""
+    from cuectl.definitions.in_force import definitions_now
+    from cuectl.executions.effects import context_of
+    from cuectl.executions.executors.registry import connect
+    from cuectl.executions.executors.remote import OutOfReach
+
+    where, key = execution.executor or "", key_of(execution)
+    in_force = definitions_now(runtime.store, runtime.home)
+    definition = in_force.definitions.executors.get(executor_name(where))
+    later = f"'{execution.id}' is to end; the next pass asks '{where}'"
+    if definition is None:
+        return later
+    try:
+        executor = connect(definition, context_of(runtime, in_force).lookup, _ASK_WITHIN_S)
+        is_withdrawn = executor.withdraw(key)
+        if not is_withdrawn:
+            executor.cancel(key)
+        executor.close()
+    except OutOfReach as error:
+        return f"{later}, which does not answer: {error}"
+    if not is_withdrawn:
+        return f"asked '{execution.id}' to end; it is at '{where}'"
+
+    def stage(tx: Transaction, _context: PassContext, effects: Effects) -> None:
+        now = tx.decoded(paths.waiting_execution(execution.id), execution_from_record)
+        if now is not None and is_away(now) and key_of(now) == key:
+            gone = markers_gone(now) | {paths.waiting_execution(now.id): None}
+            finish(tx, _cancelled(now, now.cancel or "cancel", effects.now), effects, gone)
+
+    commit_with_effects(runtime, stage)
+    return f"cancelled '{execution.id}'"

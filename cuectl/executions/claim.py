@@ -82,7 +82,12 @@ def take_on(
     *,
     kind: str = "claimed",
 ) -> Execution:
-    """Stage that this pass claims an execution, and what follows from a start; return it so."""
+    """Stage that this pass claims an execution, and what follows from a start; return it so.
+
+    What runs elsewhere is not the pass's own: it waits for a worker, whatever becomes of the pass.
+    """
+    if (place := _place(execution, effects)) is not None:
+        return _take_elsewhere(tx, execution, place, effects, views or {}, kind)
     claimed = replace(
         execution,
         status=ExecutionStatus.PENDING,
@@ -95,6 +100,45 @@ def take_on(
     tx.know(paths.open_execution(claimed.id), execution_from_record, claimed)
     effects.claimed.append(claimed)
     for react in effects.reactions().starts:
+        react(tx, claimed, effects)
+    return claimed
+
+
+def _place(execution: Execution, effects: Effects) -> str | None:
+    if effects.in_force is None or not effects.in_force.definitions.executors:
+        return execution.executor
+    from cuectl.executions.targets import placement_of
+
+    return execution.executor or placement_of(execution.target, execution.payload, effects.in_force)
+
+
+def _take_elsewhere(
+    tx: Transaction, execution: Execution, place: str, effects: Effects, views: Views, kind: str
+) -> Execution:
+    from cuectl.executions.rules.placement import GRACE_MS, executor_name
+    from cuectl.store import home
+
+    # A version that knows no executors would start it here.
+    home.need_format(tx.store.home, home.WITH_EXECUTORS)
+    known = effects.in_force.definitions.executors if effects.in_force is not None else {}
+    definition = known.get(executor_name(place))
+    patience_s = definition.start_within_s if definition is not None else 0.0
+    start_by = effects.now + round(patience_s * 1000)
+    claimed = replace(
+        execution,
+        status=ExecutionStatus.QUEUED,
+        reason=f"waits for {place}",
+        executor=place,
+        start_by=start_by,
+        published_at=None,
+        report_until=start_by + GRACE_MS,
+    )
+    marker: Views = {paths.marker(start_by + GRACE_MS, "w", claimed.id): True}
+    place_before: Views = {paths.open_execution(claimed.id): None}
+    left = {path: one for path, one in views.items() if path != paths.waiting_execution(claimed.id)}
+    tx.stage(waiting_event(kind, claimed, place_before | left | marker))
+    effects.claimed.append(claimed)
+    for react in effects.reactions().starts if claimed.phase is None else ():
         react(tx, claimed, effects)
     return claimed
 

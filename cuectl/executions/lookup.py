@@ -12,6 +12,7 @@ from functools import cache, partial
 from itertools import islice
 
 from cuectl.executions.rules.filter import ExecutionFilter, execution_view, has_begun
+from cuectl.executions.rules.placement import executor_name
 from cuectl.executions.rules.record import (
     FINAL,
     Execution,
@@ -24,7 +25,7 @@ from cuectl.executions.rules.reference import Reference, parse_reference
 from cuectl.executions.rules.verdict import telling_line
 from cuectl.process import process_tree
 from cuectl.process.runtime import since_boot_ns
-from cuectl.store import idle, output, pass_files, paths
+from cuectl.store import executor_memory, idle, output, pass_files, paths
 from cuectl.store.history import settled_by_id, settled_newest_first
 from cuectl.store.reading import Reader, open_reader
 from cuectl.store.views import BadView
@@ -39,7 +40,7 @@ from cuectl.values.ids import (
     quoted,
 )
 from cuectl.values.records import dataclass
-from cuectl.values.times import from_text, to_text
+from cuectl.values.times import from_text, span_in_words, to_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ _ID_LETTERS = len(EXECUTION_PREFIX) + 24
 _NEAR_AMONG = 200
 _SAY_NOTHING = frozenset({ExecutionStatus.TIMED_OUT, ExecutionStatus.INTERRUPTED})
 _END_BYTES = 4096
+_UNTAKEN_MS = 60_000
 
 
 class Live:
@@ -73,6 +75,8 @@ class Live:
 
     def of(self, record: Record) -> Record:
         """Return a record of `open/` or `waiting/` with its live status, start and reason."""
+        if record.get("executor") and record.get("status") == "queued":
+            return self._untaken(record)
         if record.get("status") not in ("pending", "running") or not record.get("pass_id"):
             return record
         changed = dict(record)
@@ -80,6 +84,25 @@ class Live:
             return changed | {"status": ExecutionStatus.RUNNING.value, "reason": LOST}
         self._set(changed)
         return changed
+
+    def _untaken(self, record: Record) -> Record:
+        """Say for how long no worker has taken what is elsewhere, or could be sent there."""
+        since = from_text(
+            record.get("published_at") or record.get("created_at") or record["scheduled_for"]
+        )
+        if record.get("published_at") is None:
+            down = executor_memory.read(self.home).get(executor_name(record["executor"]), {})
+            why = f": {down['why']}" if "why" in down else ""
+            return (
+                {**record, "reason": f"{record['reason']}, which can't be reached{why}"}
+                if why
+                else record
+            )
+        waited_ms = self.now - since
+        if waited_ms < _UNTAKEN_MS:
+            return record
+        span = span_in_words(waited_ms / 1000)
+        return {**record, "reason": f"{record['reason']}; no worker has taken it for {span}"}
 
     def _set(self, record: Record) -> None:
         phase = Phase(record.get("phase") or Phase.MAIN)

@@ -7,6 +7,7 @@ import contextlib
 from cuectl.executions import claim
 from cuectl.executions.attempt_result import file_of, hide_secrets, next_attempt, with_end
 from cuectl.executions.effects import ExecutionEnd, Step, guarded
+from cuectl.executions.rules.placement import LOST_CONTACT, RESET, executor_name
 from cuectl.executions.rules.record import (
     Execution,
     ExecutionStatus,
@@ -206,6 +207,12 @@ def next_process(
     )
     rest = {k: v for k, v in end.gone.items() if k != paths.open_execution(further.id)}
     kind = "checking" if phase is Phase.CHECK else "following"
+    if further.executor is not None:
+        # Its files, and its session, are on the machine that it ran on.
+        place = f"{executor_name(further.executor)}/@{further.worker}"
+        there = replace(further, executor=place, pass_id=None, boot=None)
+        there = claim.take_on(tx, there, effects, rest, kind=kind)
+        return replace(end, execution=there, step=Step.NEXT_PROCESS)
     tx.stage(claim.open_event(kind, further, rest))
     if effects.pass_id is not None:
         effects.claimed.append(further)
@@ -228,7 +235,7 @@ def retry(tx: Transaction, end: ExecutionEnd, effects: Effects) -> ExecutionEnd 
     """Stage that an execution waits for its next attempt, when its policy grants one."""
     done = end.execution
     cue = tx.read(paths.cue(done.cue_id))
-    if cue is None or not _is_failure(done):
+    if cue is None or not _is_failure(done) or _may_still_run(done, effects):
         return None
     reruns = done.policy.on_interrupted is OnInterrupted.RERUN
     if reruns and done.status is ExecutionStatus.INTERRUPTED:
@@ -240,6 +247,17 @@ def retry(tx: Transaction, end: ExecutionEnd, effects: Effects) -> ExecutionEnd 
         return None
     again = effects.free_at(done.policy, cue["trigger"], again) or again
     return wait_for_start(tx, end, again, "retry")
+
+
+def _may_still_run(done: Execution, effects: Effects) -> bool:
+    """Tell whether it may be at work where nobody can see it, so that no other may start."""
+    if done.executor is None or done.status is not ExecutionStatus.INTERRUPTED:
+        return False
+    known = effects.in_force.definitions.executors if effects.in_force is not None else {}
+    definition = known.get(executor_name(done.executor))
+    ends = definition is not None and definition.on_lost_contact == "end"
+    reason = done.reason or ""
+    return reason.startswith(RESET) or (reason.startswith(LOST_CONTACT) and not ends)
 
 
 def _is_failure(done: Execution) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 
+from cuectl.executions.rules.placement import LOCAL, executor_name
 from cuectl.executions.rules.record import Phase, Start
 from cuectl.store import paths
 from cuectl.values.errors import CuectlError
@@ -86,8 +87,21 @@ def policy_of(execution: Execution, in_force: InForce | None) -> Policy:
     return replace(policy, **said)
 
 
+def placement_of(target: Record, payload: Record, in_force: InForce) -> str | None:
+    """Return where a target runs, `farm/gpu`: as it says, else its handler or agent; None: here."""
+    own = target.get("executor")
+    if own is None and target.get("type") == "task":
+        handler = in_force.handler(task_of(target, payload) or "")
+        own = handler.executor if handler is not None else None
+    elif own is None and (agent := agent_of(target, in_force)) is not None:
+        own = agent.executor
+    return None if own == LOCAL else own
+
+
 def can_run(target: Record, payload: Record, in_force: InForce) -> bool:
-    """Tell whether this process has what a target needs."""
+    """Tell whether this process has what a target needs, or an executor for it."""
+    if (place := placement_of(target, payload, in_force)) is not None:
+        return executor_name(place) in in_force.definitions.executors
     match target.get("type"):
         case "command" | "webhook" | "workflow":
             return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from cuectl.executions import claim
 from cuectl.executions.attempt_result import AttemptEvidence, find, judge_attempt, next_attempt
+from cuectl.executions.rules.placement import is_away
 from cuectl.executions.rules.record import Ended, Execution, ExecutionStatus, execution_from_record
 from cuectl.executions.rules.verdict import ReportWait
 from cuectl.executions.settle import RERUNS_MOST, finish, is_deleted, settle
@@ -35,6 +36,9 @@ def plan_deadline(
     execution = tx.decoded(paths.waiting_execution(marker.id), execution_from_record)
     if execution is None or execution.report_until != marker.at:
         stale.append(marker)
+        return
+    if is_away(execution):
+        # Whether it may be ended is asked of its executor, without the lock.
         return
     if is_remote(execution):
         lapse(tx, execution, effects)

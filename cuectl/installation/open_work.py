@@ -110,6 +110,11 @@ def open_work(source: ViewReader, home: str, now: int) -> OpenWork:
             one = RunningWork(id=record["id"], cue_name=record["cue_name"], started_at=began)
             work.running.append(one)
     for record in _records(source, "waiting", work):
+        if record.get("executor") and record["status"] == "running":
+            began = from_text(record.get("started_at") or record["scheduled_for"])
+            one = RunningWork(id=record["id"], cue_name=record["cue_name"], started_at=began)
+            work.running.append(one)
+            continue
         _count_waiting(record, work)
         if asked := _asked(source, record):
             work.asking.append(asked)
@@ -176,6 +181,8 @@ def _count_waiting(record: Record, work: OpenWork) -> None:
         work.unverified += 1
     elif record["status"] == "pending":
         work.pending += 1
+    elif record["status"] == "queued":
+        work.queued += 1
     elif record.get("reason") == "report":
         work.reporting += 1
     elif record.get("reason") == "parked":

@@ -6,8 +6,9 @@ import contextlib
 from collections import deque
 from functools import partial
 
+from cuectl.executions.rules.placement import executor_name
 from cuectl.executions.rules.record import Cause, Execution, execution_from_record
-from cuectl.executions.targets import can_run
+from cuectl.executions.targets import can_run, placement_of
 from cuectl.process.runtime import monotonic_s
 from cuectl.store import paths
 from cuectl.store.views import Marker, drop_stale, due_markers, next_marker_at
@@ -16,7 +17,7 @@ from cuectl.values.records import dataclass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from cuectl.executions.effects import Effects, PassContext
     from cuectl.executions.supervise import Supervisor
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from cuectl.store.journal.lines import Views
     from cuectl.store.store import Store, Transaction
     from cuectl.values.records import Record
+
+    # How many more an executor may get, with those that are just being claimed.
+    RoomElsewhere = Callable[[str, Sequence[Execution]], int]
 
 DEFAULT_POLL_S = 1.0
 
@@ -160,6 +164,7 @@ class DueQueue:
         self._context = context
         self._options = options
         self._markers: deque[Marker] = deque()
+        self._elsewhere: dict[str, deque[Marker]] = {}  # by executor
         self._listed_s = 0.0
         self._listed_at = 0
         self.orphans = False
@@ -169,29 +174,72 @@ class DueQueue:
         wanted = self._options.executions
         markers = due_markers(home, now)
         self._markers = deque(one for one in markers if not wanted or one.id in wanted)
+        self._elsewhere.clear()
         self._listed_s = monotonic_s()
         self._listed_at = now
 
     def list_due_again(self, store: Store, now: int) -> None:
         """List anew when the old listing is used up, at most once a second."""
-        if not self._markers and monotonic_s() - self._listed_s >= _RELIST_S:
+        if not self._has_markers and monotonic_s() - self._listed_s >= _RELIST_S:
             store.flush()
             self.list_due(store.home, now)
 
-    def plan(self, tx: Transaction, effects: Effects, room: Callable[[], int]) -> None:
+    @property
+    def _has_markers(self) -> bool:
+        return bool(self._markers or any(self._elsewhere.values()))
+
+    def plan(
+        self,
+        tx: Transaction,
+        effects: Effects,
+        room: Callable[[], int],
+        elsewhere: RoomElsewhere | None = None,
+    ) -> None:
         """Stage what the markers ask for, as long as there is room for more claims."""
-        if not self._markers:
+        if not self._has_markers:
             return
         from cuectl.executions.effects import guarded
         from cuectl.passes.plan_due import Planning, end_marker, plan_marker
 
         plan = Planning(context=self._context, can_run=self._can_run, chosen=self._is_chosen)
-        while self._markers and room() > 0:
-            marker = self._markers.popleft()
+        if elsewhere is not None:
+            self._part(tx, effects)
+        for marker in self._next_markers(effects, room, elsewhere):
             why = guarded(tx, effects, partial(plan_marker, tx, marker, plan, effects))
             if why and guarded(tx, effects, partial(end_marker, tx, marker, effects, why)):
                 effects.lines.append(f"'{marker.id}' can't be looked at: {why}")
         drop_stale(tx.store.home, plan.stale)
+
+    def _next_markers(
+        self, effects: Effects, room: Callable[[], int], elsewhere: RoomElsewhere | None
+    ) -> Iterator[Marker]:
+        """Yield what there is room for, here and elsewhere."""
+        while self._markers and room() > 0:
+            yield self._markers.popleft()
+        for name, markers in self._elsewhere.items():
+            while elsewhere is not None and markers and elsewhere(name, effects.claimed) > 0:
+                yield markers.popleft()
+
+    def _part(self, tx: Transaction, effects: Effects) -> None:
+        """Set aside what will run elsewhere, for which there is other room than for the rest."""
+        here: deque[Marker] = deque()
+        for marker in self._markers:
+            name = self._executor_of(tx, marker, effects) if marker.kind in "cer" else None
+            (here if name is None else self._elsewhere.setdefault(name, deque())).append(marker)
+        self._markers = here
+
+    def _executor_of(self, tx: Transaction, marker: Marker, effects: Effects) -> str | None:
+        from cuectl.cues.rules.record import cue_from_record
+
+        work = (
+            tx.decoded(paths.cue(marker.id), cue_from_record)
+            if marker.kind == "c"
+            else tx.decoded(paths.waiting_execution(marker.id), execution_from_record)
+        )
+        if work is None or effects.in_force is None:
+            return None
+        place = placement_of(work.target, work.payload, effects.in_force)
+        return None if place is None else executor_name(place)
 
     def plan_alerts(self, tx: Transaction, effects: Effects) -> None:
         """Print the alerts that are due for it, and have the others delivered."""
@@ -210,9 +258,12 @@ class DueQueue:
 
     def may_claim(self, execution: Execution) -> bool:
         """Tell whether this pass takes an execution on that another one has left."""
+        return self.is_wanted(execution) and self._can_run(execution.target, execution.payload)
+
+    def is_wanted(self, execution: Execution) -> bool:
+        """Tell whether this pass was asked for such an execution."""
         wanted = not self._options.executions or execution.id in self._options.executions
-        chosen = wanted and self._is_chosen(execution.cue_id, execution.cue_name)
-        return chosen and self._can_run(execution.target, execution.payload)
+        return wanted and self._is_chosen(execution.cue_id, execution.cue_name)
 
     def _is_chosen(self, cue_id: str, name: str) -> bool:
         only = self._options.only

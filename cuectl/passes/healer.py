@@ -117,6 +117,7 @@ def _plan_cue_anew(tx: Transaction, cue_id: str, now: int) -> None:
 
 
 def _shorten_wait(tx: Transaction, execution_id: str, now: int) -> None:
+    from cuectl.executions.rules.placement import is_away
     from cuectl.executions.rules.record import ExecutionStatus, execution_from_record
 
     execution = tx.decoded(paths.waiting_execution(execution_id), execution_from_record)
@@ -125,6 +126,11 @@ def _shorten_wait(tx: Transaction, execution_id: str, now: int) -> None:
     if execution.status is ExecutionStatus.PENDING:
         if execution.scheduled_for <= now and execution.triggered_by != "fire":
             _look_again_at(tx, execution, "due_at", "e", now)
+    elif is_away(execution):
+        began = execution.published_at or execution.created_at or now
+        _look_again_at(
+            tx, execution, "report_until", "w", now + (execution.report_until or now) - began
+        )
     elif execution.report_until is not None:
         longest = round((execution.policy.outcome_deadline_s or 0) * 1000)
         _look_again_at(tx, execution, "report_until", "w", now + longest)

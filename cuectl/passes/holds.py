@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cuectl.cues.lookup import read_cue_by_name
 from cuectl.executions import lookup
+from cuectl.executions.rules.placement import is_away
 from cuectl.executions.rules.record import ExecutionStatus
 from cuectl.executions.targets import agent_name, is_for_agent, task_of
 from cuectl.passes.plan_due import NO_HANDLER
@@ -34,6 +35,13 @@ class Hold:
 
 def hold_of(reader: Reader, execution: Execution, now: int) -> Hold:
     """Return what an execution that has not finished waits for."""
+    if is_away(execution):
+        # The pass that is made for it stays until it has ended.
+        live = lookup.live_record(reader, execution.to_record(), now)
+        return Hold(
+            words=f"is {live['reason']}" if execution.published_at else str(live["reason"]),
+            for_a_pass=True,
+        )
     if execution.pass_id is not None:
         return _of_claimed(reader, execution, now)
     if execution.status is ExecutionStatus.QUEUED:

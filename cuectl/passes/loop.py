@@ -21,7 +21,7 @@ from cuectl.passes.due_queue import Admission, DueQueue, PassOptions, PassResult
 from cuectl.passes.endpoint import Endpoint
 from cuectl.passes.in_time import InTime
 from cuectl.process.runtime import monotonic_s
-from cuectl.store import home, paths
+from cuectl.store import executor_memory, home, paths
 from cuectl.store.pass_files import PassFile
 from cuectl.values.errors import LockTimeout
 from cuectl.values.times import HOUR
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from cuectl.events.sources.round import Coming, SourceRound
     from cuectl.executions.effects import Effects
     from cuectl.executions.rules.record import Execution
+    from cuectl.passes.away.rounds import Away
     from cuectl.passes.healer import Healer
     from cuectl.process.runtime import Runtime
     from cuectl.store.store import Store, Transaction
@@ -86,6 +87,7 @@ class Pass:
         self.ends = CompletionBatch(self.context)
         self.in_time = InTime()
         self.ready: deque[Execution] = deque()
+        self.away: Away | None = self._away()
         self.result = PassResult()
         self._began_s = monotonic_s()
         if options.watch is not None:
@@ -109,8 +111,11 @@ class Pass:
                 self.result,
                 self.file,
                 self._leave_sources,
+                self.away,
             )
         finally:
+            if self.away is not None:
+                self.away.close()
             if self.sources is not None:
                 self.sources.leave_scans()
                 self.sources.close()
@@ -126,6 +131,8 @@ class Pass:
             pass_end.check_clock(tx, effects)
             self._recover(tx, effects)
             self.agenda.list_due(self.store.home, effects.now)
+            if self.away is not None:
+                self.away.list_all(tx)
             self._plan(tx, effects)
             self._look_at_sources(tx, effects)
             self._stage_healed(tx, effects)
@@ -169,7 +176,25 @@ class Pass:
         return effects
 
     def _room(self, effects: Effects) -> Callable[[], int]:
-        return lambda: self.admission.room(self._held() + len(effects.claimed))
+        def room() -> int:
+            here = sum(1 for one in effects.claimed if one.executor is None)
+            return self.admission.room(self._held() + here)
+
+        return room
+
+    def _away(self) -> Away | None:
+        """Return what looks after executions on other machines; few homes have such."""
+        known = self.context.in_force.definitions.executors
+        if known or executor_memory.was_used(self.store.home):
+            from cuectl.passes.away.rounds import Away
+
+            wanted = self.agenda.is_wanted
+            return Away(self.runtime, self.context, self.ends, self._commit, wanted)
+        return None
+
+    def _visit_away(self) -> None:
+        if self.away is not None and self.away.is_due and not self._is_closed():
+            self.away.visit(self.result)
 
     def _recover(self, tx: Transaction, effects: Effects) -> None:
         self.admission.forget()
@@ -215,7 +240,8 @@ class Pass:
 
     def _plan(self, tx: Transaction, effects: Effects) -> None:
         if not self._is_closed():
-            self.agenda.plan(tx, effects, self._room(effects))
+            elsewhere = self.away.room if self.away is not None else None
+            self.agenda.plan(tx, effects, self._room(effects), elsewhere)
 
     def _look_at_sources(self, tx: Transaction, effects: Effects) -> None:
         if self._is_closed() or self.options.executions:
@@ -266,7 +292,9 @@ class Pass:
         return late or self.supervisor.stopped_by is not None
 
     def _take(self, effects: Effects) -> None:
-        self.ready.extend(effects.claimed)
+        self.ready.extend(one for one in effects.claimed if one.executor is None)
+        if self.away is not None:
+            self.away.hurry_for(effects)
         self.result.failed |= effects.failed
         for line in effects.lines:
             self.context.tell(line)
@@ -288,14 +316,23 @@ class Pass:
         self._look_again()
         if self._is_busy() or self.options.stay:
             return False
-        left_s = None if self.sources is None else self.sources.until_rest_s()
-        if left_s is None:
+        waits = [] if self.sources is None else [self.sources.until_rest_s()]
+        waits += [self._until_away_s()]
+        left = [one for one in waits if one is not None]
+        if not left:
             return True
-        self.supervisor.wait(left_s)
+        self.supervisor.wait(min(left))
         return False
 
+    def _until_away_s(self) -> float | None:
+        """Return the seconds until the next look at executors; None when the pass may leave."""
+        if self.away is None:
+            return None
+        return self.away.until_look_s(lingers=self.options.stay or bool(self.options.executions))
+
     def _is_busy(self) -> bool:
-        return bool(self._held() or self.ends.waiting or self._is_polling())
+        busy = self._held() or self.ends.waiting or self._is_polling()
+        return bool(busy or (self.away is not None and self.away.is_hurried))
 
     def _is_polling(self) -> bool:
         return self.sources is not None and self.sources.is_polling
@@ -311,6 +348,7 @@ class Pass:
     def _look_again(self) -> None:
         if self.options.stay:
             self.context.take_definitions(self._definitions(), self.runtime)
+            self.away = self.away or self._away()
             pass_end.leave_heartbeat(self.store.home, self.runtime.now())
         with self._transaction() as tx:
             effects = self._effects()
@@ -328,6 +366,7 @@ class Pass:
 
     def _perform(self) -> None:
         self._start_ready()
+        self._visit_away()
         self._look_whether_in_time()
         self._wait()
         self._record_polls()
@@ -398,6 +437,8 @@ class Pass:
         elif self.options.stay:
             sources = self.sources
             left_s = None if sources is None else sources.until_poll_s(self.runtime.now())
+            if (away_s := self._until_away_s()) is not None:
+                left_s = away_s if left_s is None else min(left_s, away_s)
             self.agenda.wait_for_work(self.store, self.supervisor, self.runtime, left_s)
             self._look_after_workflows()
 
@@ -430,15 +471,25 @@ class Pass:
 
     def _settle_group(self) -> None:
         group = self.ends.group()
-        with self._transaction() as tx:
-            effects = self._effects()
+
+        def stage(tx: Transaction, effects: Effects) -> None:
             for end in group:
                 self.ends.settle_guarded(tx, effects, *end)
+
+        self._commit(stage, lambda: self.ends.done(len(group)))
+        self.result.settled += len(group)
+
+    def _commit(
+        self, stage: Callable[[Transaction, Effects], None], done: Callable[[], None] = lambda: None
+    ) -> None:
+        """Commit a change, and what can be claimed after it."""
+        with self._transaction() as tx:
+            effects = self._effects()
+            stage(tx, effects)
             self.agenda.list_due_again(self.store, effects.now)
             self._plan(tx, effects)
             self._stage_healed(tx, effects)
-        self.ends.done(len(group))
-        self.result.settled += len(group)
+        done()
         self._take(effects)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cuectl.alerts.delivery import DueAlerts
     from cuectl.events.sources.round import Coming
     from cuectl.executions.effects import Effects, PassContext
+    from cuectl.passes.away.rounds import Away
     from cuectl.passes.due_queue import PassOptions, PassResult
     from cuectl.process.runtime import Runtime
     from cuectl.store.pass_files import PassFile
@@ -38,6 +39,7 @@ def finish(
     result: PassResult,
     file: PassFile,
     leave_polls: Callable[[Store], Coming | None],
+    away: Away | None = None,
 ) -> None:
     """Leave the store tidy: flush, rotate, heartbeat, `next`; then a checkpoint if one is due."""
     store, now = runtime.store, runtime.now()
@@ -60,7 +62,9 @@ def finish(
         coming = leave_polls(store)
         pinged = context.in_force.settings.ping_url is not None
         until = now + (PING_EVERY if pinged else HOUR)
-        _write_next(store, _next_line(store, now, coming, until) if is_known else None)
+        away_at = None if away is None else away.leave()
+        line = _next_line(store, now, coming, until, away_at) if is_known else None
+        _write_next(store, line)
     if alerts is not None:
         _tell_alerts(store, alerts, result, context.tell)
     unwritten = [*store.behind, *(["journal/applied"] if store.unapplied else [])]
@@ -171,12 +175,15 @@ def _write_next(store: Store, line: str | None) -> None:
         files.replace_file(path, line.encode("ascii"))
 
 
-def _next_line(store: Store, now: int, coming: Coming | None, latest: int) -> str | None:
+def _next_line(
+    store: Store, now: int, coming: Coming | None, latest: int, away_at: int | None = None
+) -> str | None:
     """Return the line that lets passes end at once until something is due, at `latest` then.
 
-    None when something is open, stayed behind, or is due: a marker, or the poll of a source.
+    None when something is open, stayed behind, or is due: a marker, the poll of a source, a look
+    at what is elsewhere.
     """
-    times = (next_marker_at(store.home, -1), coming.at if coming is not None else None)
+    times = (next_marker_at(store.home, -1), coming.at if coming is not None else None, away_at)
     until = min((at for at in times if at is not None), default=latest)
     if store.names("open") or until <= now:
         return None
@@ -185,7 +192,8 @@ def _next_line(store: Store, now: int, coming: Coming | None, latest: int) -> st
     until = min(until, latest)
     segment = store.journal.place.segment
     polls = coming is not None and coming.polls
-    return idle.write_line(store.home, now, until, segment, polls=polls)
+    away = away_at is not None
+    return idle.write_line(store.home, now, until, segment, polls=polls, away=away)
 
 
 WAITS_S = (5.0, 30.0)

@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 class Clock:
     """The machine's clock, or one that begins elsewhere, at the first look at it.
 
-    `began_at` is when it began by the machine's clock, where that was in another process.
+    `began_at` is when it began by the machine's clock, where that was in another process; one that
+    `stands` does not move.
     """
 
     begins_at: int | None = None
     began_at: int | None = None
+    stands: bool = False
     _offset_ms: int | None = None
 
     @property
@@ -47,7 +49,7 @@ class Clock:
         if self._offset_ms is None:
             began_at = real if self.began_at is None else self.began_at
             self._offset_ms = 0 if self.begins_at is None else self.begins_at - began_at
-        return real + self._offset_ms
+        return (self.stands and self.begins_at) or real + self._offset_ms
 
     @property
     def offset_ms(self) -> int:
@@ -70,8 +72,11 @@ def clock_from(environment: Mapping[str, str]) -> Clock:
     if not text:
         return Clock()
     instant, _, began_at = text.partition("@")
+    begins_at = instant.removesuffix("!")
     try:
-        return Clock(from_text(instant), int(began_at) if began_at else None)
+        return Clock(
+            from_text(begins_at), int(began_at) if began_at else None, instant != begins_at
+        )
     except ValueError:
         hint = "write it as 2026-11-21T02:00:00Z"
         raise UsageError(f"CUECTL_NOW '{text}' is not an RFC 3339 instant", hint=hint) from None

@@ -20,7 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FORMAT = 1
+FORMAT = 2  # the newest that this version knows
+_FIRST, WITH_EXECUTORS = 1, 2
 FOLDERS = ("journal", "cues", "open", "waiting", "due", "runs", "passes", "keys")
 # What may be there before FORMAT: what a user prepares, what a making that was killed has left,
 # and what a file system or a desktop puts into every directory.
@@ -130,8 +131,16 @@ def make(path: str) -> None:
         raise Refused(f"'{path}' is on a network file system ({kind})", hint=hint)
     for name in FOLDERS:
         files.make_directory(f"{path}/{name}")
-    files.replace_file(f"{path}/FORMAT", f"{FORMAT}\n".encode(), durable=True)
+    files.replace_file(f"{path}/FORMAT", f"{_FIRST}\n".encode(), durable=True)
     sync_parent(path)
+
+
+def need_format(path: str, version: int) -> None:
+    """Let no version in that would misread what is about to be recorded; others still may."""
+    written = files.read_file(f"{path}/FORMAT", 64)
+    if written is None or int(written) < version:
+        files.replace_file(f"{path}/FORMAT", f"{version}\n".encode(), durable=True)
+        files.sync_directory(path)
 
 
 def sync_parent(path: str) -> None:

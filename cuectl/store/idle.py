@@ -29,12 +29,20 @@ def leave_heartbeat(home: str) -> None:
     os.utime(f"{home}/last-pass")
 
 
-def has_only_polls(home: str) -> bool:
-    """Tell whether a pass would find nothing but, maybe, news of the sources in `polls`."""
+def looks(home: str) -> str:
+    """Return what a pass would have to look at and find nothing else: `polls`, `away`, or both.
+
+    Event sources, and executors; empty when it may find something.
+    """
     words = _next_line(home)
-    if words is None or len(words) != _WORDS + 1 or not _holds(home, words):
-        return False
-    return identity(f"{home}/polls") == words[9]
+    if words is None or not _WORDS < len(words) < _WORDS + 3 or not _holds(home, words):
+        return ""
+    polls, away = words[9], words[10] if len(words) > _WORDS + 1 else "-"
+    if polls != "-" and identity(f"{home}/polls") != polls:
+        return ""
+    if away != "-" and identity(f"{home}/executors.look") != away:
+        return ""
+    return ("polls " if polls != "-" else "") + ("away" if away != "-" else "")
 
 
 def _next_line(home: str) -> list[str] | None:
@@ -145,11 +153,12 @@ def home_of(arguments: list[str]) -> str | None:
 
 
 def write_line(
-    home: str, since: int, until: int, segment: str, *, polls: bool = False
+    home: str, since: int, until: int, segment: str, *, polls: bool = False, away: bool = False
 ) -> str | None:
     """Return the line for `next`; None when `cue.yaml` is too young to be told apart.
 
-    With `polls`, there are event sources that each pass looks at: the file `polls` says how.
+    With `polls`, there are event sources that each pass looks at: the file `polls` says how; with
+    `away`, executors: the file `executors.look` does.
     """
     definitions = f"{home}/cue.yaml"
     boot = boot_id()
@@ -164,5 +173,8 @@ def write_line(
     if UNKNOWN in (journal, identity(definitions), layout):
         return None
     words = ["v2", str(since), str(until), segment, journal, identity(definitions), boot]
-    words += [zone_identity(), layout, *([identity(f"{home}/polls")] if polls else []), ".\n"]
+    words += [zone_identity(), layout]
+    if polls or away:
+        words.append(identity(f"{home}/polls") if polls else "-")
+    words += [*([identity(f"{home}/executors.look")] if away else []), ".\n"]
     return " ".join(words)

@@ -37,6 +37,11 @@ chain_root_key = _view_of("keys/root.{}.json")
 source = _view_of("sources/{}.json")
 fan_in = _view_of("fanin/{}.json")
 
+# The word left with an executor, by its name; an execution that was given up, and whose result may
+# still come.
+executor_epoch = _view_of("executors/epoch.{}.json")
+late_result = _view_of("executors/late.{}.json")
+
 # Runs of workflows, agents' sessions, and tasks of queues that are over.
 live_run = _view_of("workflows/live.{}.json")
 ended_run = _view_of("workflows/{}.json")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cuectl.values.records import Record
 
 FOLDERS = ["cues", "open", "waiting", "keys", "alerts", "pings", "sources", "fanin"]
-FOLDERS += ["sessions", "queues", "revised", "config", "workflows"]
+FOLDERS += ["sessions", "queues", "revised", "config", "workflows", "executors"]
 _OURS_ALONE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR)
 _PATH = re.compile(
     rf"(?:{'|'.join(FOLDERS)})/[A-Za-z0-9_][A-Za-z0-9_.@%+=-]{{0,199}}"

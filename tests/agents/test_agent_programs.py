@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
     from tests.fixtures.observing import StoreState
 
-FORKED = True
 
 # Notes what it was given; then prints the files `out` and `err`, and exits as `exit` says.
 STUB = """#!/bin/sh

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
     from tests.fixtures.observing import StoreState
 
-FORKED = True
-
 
 def test_a_streak_of_failures_is_told_once_until_a_success_ends_it(
     cuectl: Cuectl, state: StoreState

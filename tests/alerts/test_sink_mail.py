@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from email.parser import BytesParser
 from email.policy import default
 from typing import TYPE_CHECKING, Any
@@ -137,6 +138,20 @@ def test_nobody_listens() -> None:
     port = closed_port()
     reason = refused(a_sink(f"smtp://127.0.0.1:{port}"), lasting=False)
     assert reason == f"'127.0.0.1:{port}' can't be reached: Connection refused"
+
+
+def test_a_server_that_never_answers_costs_the_limit_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        name = f"127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setattr(mail, "STEP_S", 0.1)
+        reason = refused(a_sink(f"smtp://{name}"), lasting=False)
+        assert reason.startswith(f"'{name}' can't be reached: ")
+        assert reason.endswith("timed out")
+        monkeypatch.setattr(mail, "STEP_S", 30.0)
+        monkeypatch.setattr(mail, "LIMIT_S", 0.1)
+        assert refused(a_sink(f"smtp://{name}"), lasting=False) == "no answer within 0.1 s"
 
 
 def test_a_server_elsewhere_without_encryption_is_not_told_the_password(

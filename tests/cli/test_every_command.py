@@ -18,11 +18,14 @@ from cuectl.cli.manual.pages import find_page
 from cuectl.values.errors import ExitStatus
 from tests.cli.command_cases import CASES, MACHINERY, WITHOUT_JSON
 from tests.cli.schema_check import FOLDER, assert_fits
-from tests.fixtures.builder import ROOT, Cuectl
+from tests.fixtures.builder import ROOT
+from tests.fixtures.forking import quick
 from tests.fixtures.schedulers import StandIns
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.fixtures.builder import Cuectl
 
 
 NAMES = sorted(registry.COMMANDS)
@@ -67,7 +70,7 @@ class Scene:
     def __init__(self, folder: Path, programs: Path) -> None:
         folder.mkdir()
         self.folder = folder
-        cuectl = Cuectl(folder, programs).at("2026-11-21T01:00:00Z")
+        cuectl = quick(folder, programs).at("2026-11-21T01:00:00Z")
         cuectl.files(
             {"cue.yaml": DEFINITIONS, "broken.yaml": "cues: [", "crontab.txt": "@daily x\n"}
         )
@@ -99,7 +102,7 @@ class Scene:
 
     def copy(self, folder: Path, programs: Path) -> Cuectl:
         """Return the program with a copy of the scene to work on."""
-        cuectl = Cuectl(folder, programs).at("2026-11-21T01:00:20Z")
+        cuectl = quick(folder, programs).at("2026-11-21T01:00:20Z")
         for name in ("user", "work"):
             shutil.copytree(self.folder / name, folder / name, dirs_exist_ok=True)
         return cuectl

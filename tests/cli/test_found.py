@@ -12,8 +12,6 @@ from cuectl.cli.frame.parse import SYNONYMS
 if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
 
-FORKED = True
-
 
 def test_synonyms_lead_to_commands_that_are_there() -> None:
     asked = set("rm show add run enable disable stop start ps".split())

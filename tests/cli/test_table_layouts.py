@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.test_tables import on_terminal, with_columns
+from tests.fixtures.forking import quick
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,9 +48,7 @@ NOW = f"{DAY}09:04:20Z"
 @pytest.fixture(scope="module")
 def morning(tmp_path_factory: pytest.TempPathFactory, programs: Path) -> Cuectl:
     """A home after a morning with every kind of end."""
-    from tests.fixtures.builder import Cuectl
-
-    cuectl = Cuectl(tmp_path_factory.mktemp("morning"), programs).env(NO_COLOR="1")
+    cuectl = quick(tmp_path_factory.mktemp("morning"), programs).env(NO_COLOR="1")
     cuectl = cuectl.at("2026-11-22T23:50:00Z").files({"cue.yaml": FILE, "notes.py": ASKS})
     assert cuectl.run("apply", "cue.yaml").status == 0
     for name, cron, script, *more in CREATE:

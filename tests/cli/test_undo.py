@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
     from tests.fixtures.observing import StoreState
 
-FORKED = True
 HOURLY = ("--cron", "0 * * * *", "--", "true")
 
 

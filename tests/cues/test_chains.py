@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
     from tests.fixtures.observing import StoreState
 
-FORKED = True
 EITHER = (
     "cuectl chain --name yes --when success -- true;cuectl chain --name no --when failure -- true"
 )

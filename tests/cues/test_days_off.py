@@ -12,7 +12,6 @@ from cuectl.values.times import from_text
 if TYPE_CHECKING:
     from tests.fixtures.builder import Answer, Cuectl
 
-FORKED = True
 FRIDAY = "2026-11-27T11:30:00Z"
 FILE = """\
 settings: {timezone: Europe/Berlin}

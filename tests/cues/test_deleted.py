@@ -9,7 +9,6 @@ import pytest
 if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
 
-FORKED = True
 NOW = "2026-11-21T02:00:00Z"
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
     from tests.fixtures.observing import StoreState
 
-FORKED = True
 ENDS = [
     ("true", (), 0),
     ("exit 7", (), 3),

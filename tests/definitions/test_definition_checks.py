@@ -159,7 +159,7 @@ def test_what_is_wrong_at_the_top_is_said_at_its_place(text: str, message: str) 
 
 def test_an_unknown_section_comes_with_a_suggestion() -> None:
     assert hint_of("subscription: []\n") == (
-        "did you mean 'subscriptions'? keys: agents alerts calendars cues environments "
+        "did you mean 'subscriptions'? keys: agents alerts calendars cues environments executors "
         "handler_timeout handlers queues secrets settings subscriptions workflows"
     )
 
@@ -186,8 +186,8 @@ def test_loading_raises_the_first_error() -> None:
 
     assert caught.value.message == "cue.yaml:2:15: unknown key 'tmieout' in handler 'a'"
     assert caught.value.hint == (
-        "did you mean 'timeout'? keys: cmd cwd env never_retry_on_exit output payload_file "
-        "retry_on_exit shell timeout"
+        "did you mean 'timeout'? keys: cmd cwd env executor never_retry_on_exit output "
+        "payload_file retry_on_exit shell timeout"
     )
     assert (caught.value.line, caught.value.column) == (2, 15)
 

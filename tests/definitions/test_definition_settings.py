@@ -229,6 +229,10 @@ def test_quiet_hours_are_two_times_of_a_day() -> None:
             "2:18: 'to' in 'mail' of alert sink 'a': 'a@x, b@x' is no address of mail",
         ),
         (
+            "{mail: {to: a b, sendmail: true}}",
+            "2:18: 'to' in 'mail' of alert sink 'a': 'a b' is no address of mail",
+        ),
+        (
             "{mail: {to: -oQ/tmp, sendmail: true}}",
             "2:18: 'to' in 'mail' of alert sink 'a': '-oQ/tmp' is no address of mail",
         ),

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from tests.fixtures.builder import Cuectl
 
-FORKED = True
-
 
 def test_a_gh_that_cannot_be_started_is_an_error_of_the_source(tmp_path: Path) -> None:
     (tmp_path / "gh").write_bytes(b"\x7fELF no program")

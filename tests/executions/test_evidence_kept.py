@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from tests.fixtures.builder import Answer, Cuectl
     from tests.fixtures.observing import StoreState
 
-FORKED = True
 NOW = "2026-11-21T02:00:00Z"
 
 

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
     from tests.fixtures.observing import StoreState
 
-FORKED = True
 START = "2026-11-21T02:00:00Z"
 
 

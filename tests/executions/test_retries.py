@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
     from tests.fixtures.observing import StoreState
 
-FORKED = True
 # Succeeds in the attempt that the file `good` names.
 UNTIL = 'echo attempt $CUE_ATTEMPT; test "$CUE_ATTEMPT" = "$(cat good 2>/dev/null)"'
 

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
     from tests.fixtures.observing import StoreState
 
-FORKED = True
 NOON = "2026-11-21T12:00:00Z"
 NOT_GIVEN = "it asked for a retry, but "
 

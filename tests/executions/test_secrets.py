@@ -12,7 +12,6 @@ from tests.fixtures.observing import until
 if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
 
-FORKED = True
 SECRET = "hunter2hunter2"
 NAMES = "secrets: [TOKEN]\n"
 

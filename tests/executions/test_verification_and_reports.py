@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
     from tests.fixtures.observing import StoreState
 
-FORKED = True
-
 
 def create(cuectl: Cuectl, script: str, *options: str) -> None:
     cuectl.at("2026-11-21T01:00:00Z")

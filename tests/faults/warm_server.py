@@ -24,6 +24,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 def main() -> None:
     """Answer requests until there are no more."""
     import cuectl
+    import tests.fixtures.scripted_executor  # noqa: F401 - it adds an executor of its own
 
     for module in pkgutil.walk_packages(cuectl.__path__, "cuectl."):
         # What can't be imported is told by the command that needs it.

@@ -10,9 +10,10 @@ import pytest
 
 from cuectl.executions.rules import wire
 from cuectl.executions.rules.record import Cause
+from cuectl.executions.rules.wire import Kind
 from cuectl.values.ids import hex_hash
 from cuectl.values.records import replace
-from tests.fixtures.fleet import Fleet, outcome_of, text_of
+from tests.fixtures.fleet import SECRET, Fleet, outcome_of, text_of
 from tests.fixtures.observing import is_gone, until
 
 if TYPE_CHECKING:
@@ -36,6 +37,14 @@ handlers:
   unset: {cmd: "true", env: {X: "${NOT_SET_ANYWHERE}"}}
   much: {cmd: "yes 0123456789 | head -c 3000000", shell: true}
   leaves: {cmd: "setsid sleep 3600 & echo $! > child; ./handler.sh", shell: true}
+  chain:
+    shell: true
+    cmd: |
+      cuectl chain --task make --key same --payload '{"a": 1}' -q &&
+      cuectl chain --task make --key same --payload '{"a": 2}' -q &&
+      cuectl chain --name second --in 5m -q -- ./next.sh &&
+      cuectl chain --when success --in 1m -q -- true
+  chain-then-wait: {cmd: "cuectl chain --task make -q && ./handler.sh", shell: true}
 agents:
   echo: {driver: command, cmd: "cat", cwd: .}
 """
@@ -215,7 +224,37 @@ def test_it_says_what_it_is(fleet: Fleet) -> None:
         "labels": ["gpu"],
         "slots": 2,
         "wire": 1,
-        "handlers": sorted("wait show make fail lost unset much leaves".split()),
+        "handlers": sorted(
+            "wait show make fail lost unset much leaves chain chain-then-wait".split()
+        ),
         "agents": ["echo"],
         "accept_commands": False,
     }
+
+
+def test_a_handler_chains_what_is_made_where_the_store_is(fleet: Fleet) -> None:
+    start = fleet.run("chain", payload={"n": 1})
+    end = fleet.end(start)
+    assert end.ended.exit_code == 0, text_of(end)
+    ids = text_of(end).split()
+    assert [one["identity"] for one in end.asks] == ["same", "name:second", "ask:1.3"]
+    ids = [word for word in ids if word.startswith("cue_")]
+    assert ids == [end.asks[number]["draft"]["id"] for number in (0, 0, 1, 2)]
+    first, second, third = (one["draft"] for one in end.asks)
+    assert (first["task"], first["payload"]) == ("make", {"a": 1})
+    assert "cwd" not in second
+    assert second["at"].endswith("Z")
+    assert third["argv"] == ["true"]
+    assert (end.asks[2]["when"], end.asks[2]["delay_s"]) == ("success", 60.0)
+
+
+def test_an_ask_is_there_before_the_end(fleet: Fleet) -> None:
+    start = fleet.run("chain-then-wait")
+    fleet.has_begun(start)
+    cell = wire.asks(start.key)
+    sealed = until(lambda: fleet.cells.texts([cell])[0], "the ask is sent")
+    said = wire.unseal(SECRET, Kind.ASKS, sealed)
+    assert said["key"] == start.key
+    assert [one["draft"]["task"] for one in said["asks"]] == ["make"]
+    fleet.let_go(start)
+    assert len(fleet.end(start).asks) == 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fixtures.builder import Cuectl
+from tests.fixtures.forking import quick
 from tests.http.client import Client, Serve
 from tests.http.page_scene import scene
 from tests.http.visit import Visit
@@ -14,6 +14,8 @@ from tests.http.visit import Visit
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.fixtures.builder import Cuectl
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def client(served: Serve) -> Client:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, programs: Path) -> Cuectl:
     """A home with a scene, of the tests that do not say what else they change."""
-    made = Cuectl(tmp_path_factory.mktemp("scene"), programs)
+    made = quick(tmp_path_factory.mktemp("scene"), programs)
     scene(made)
     return made
 

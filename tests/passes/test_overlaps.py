@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
     from tests.fixtures.observing import StoreState
 
-FORKED = True
-
 
 def begin(cuectl: Cuectl, passes: Passes, overlap: str, script: str = WAITS) -> Background:
     """Make a cue that is due each minute, and a pass that is busy with it."""

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
     from tests.fixtures.observing import StoreState
 
-FORKED = True
-
 
 def fired(cuectl: Cuectl, name: str, script: str, *options: str) -> None:
     """Make a cue and start it."""

@@ -98,5 +98,11 @@ def test_what_a_process_starts_sees_the_time_of_that_process_however_late_it_loo
 
     before, seen, after = ours.now(), theirs.now(), ours.now()
     assert before <= seen <= after
-    # And so does what that starts.
+    # And so does what that starts,
     assert before <= clock_from(theirs.environment()).now() <= ours.now()
+    # or what one starts for which time stands still.
+    standing = clock_from({"CUECTL_NOW": "2026-11-21T02:00:00Z!"})
+    begun = standing.now()
+    started = clock_from(standing.environment())
+    until(lambda: started.now() > begun)
+    assert standing.now() == begun == from_text("2026-11-21T02:00:00Z")

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tests.fixtures.background import Passes
     from tests.fixtures.builder import Answer, Cuectl
 
-FORKED = True
 EFFECT = "echo $CUE_CUE_NAME >> effects"
 
 

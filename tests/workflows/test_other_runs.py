@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from cuectl.process.runtime import Runtime
     from tests.fixtures.builder import Cuectl
 
-FORKED = True
 FLOWS = """\
 import asyncio
 from cuectl.workflow import workflow, ChildFailed, TimedOut, WorkflowError

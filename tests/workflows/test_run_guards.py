@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from cuectl.workflows.rules.history import EngineCall
     from tests.fixtures.builder import Cuectl
 
-FORKED = True
 SECRET = "hunter2-and-more"
 # ruff: noqa: E501
 FLOWS = """\

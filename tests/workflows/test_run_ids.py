@@ -14,7 +14,6 @@ from tests.fixtures.observing import until
 if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
 
-FORKED = True
 FLOWS = """\
 from cuectl.workflow import workflow, WorkflowError
 

@@ -44,6 +44,7 @@ class AlertType(StrEnum):
     VIEW_QUARANTINED = "view_quarantined"
     JOURNAL_DAMAGED = "journal_damaged"
     DELIVERY_FAILED = "delivery_failed"
+    EXECUTOR = "executor"
     TEST = "test"
 
 

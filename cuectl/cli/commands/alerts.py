@@ -24,7 +24,7 @@ TYPES = (
     *("late", "slow", "recovered"),
     *("overlap", "no_handler", "queue_full", "budget", "fan_in_timeout", "chain_depth"),
     *("source_failed", "notification"),
-    *("clock_reset", "view_quarantined", "journal_damaged", "delivery_failed"),
+    *("clock_reset", "view_quarantined", "journal_damaged", "delivery_failed", "executor"),
 )
 _PLAIN = "created_at severity type cue_name message delivered id".split()
 

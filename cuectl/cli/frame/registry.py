@@ -75,7 +75,10 @@ filters test: definitions: define: Try filters on payloads: JSON lines in, JSON 
 templates render: definitions: define: Try prompts on events: JSON lines in, JSON lines out
 serve: processes: run: Serve a page for your browser, and the HTTP interface
 open: processes: look: Print a link to the page that 'cuectl serve' shows
-executors worker: executor_worker: run: Run what another machine starts, as one worker of its fleet
+executors list: executors.look: look: List the executors: what is at each, and whether it answers
+executors ping: executors.look: care: See whether executors answer, and who works there
+executors reset: executors.look: care: Send work again to an executor that has forgotten
+executors worker: executors.worker: run: Run what another machine starts, as one worker of its fleet
 pass-api: processes: -: Serve the HTTP interface of a pass to its handlers
 webhook-call: processes: -: Call the webhook of the execution in the environment
 deliver: processes: -: Deliver the alerts that are due

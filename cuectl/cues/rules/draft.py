@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cuectl.cues.rules.record import Cue
     from cuectl.values.records import Record
 
-KEPT: Final = ("cwd", "env", "environment")  # what stays when a command line changes
+KEPT: Final = ("cwd", "env", "environment", "executor")  # what stays when a command line changes
 SHORTEST_EVERY_S: Final = 1
 MOST_RETRIES: Final = 100
 
@@ -29,6 +29,7 @@ MOST_RETRIES: Final = 100
 class CueDraft:
     """What was asked for; None is what was not said."""
 
+    id: str | None = None  # of a new cue, where it is known before
     name: str | None = None
     description: str | None = None
     cron: str | None = None
@@ -48,6 +49,7 @@ class CueDraft:
     cwd: str | None = None  # absolute, of a command
     env: dict[str, str] | None = None
     environment: str | None = None  # the name of a set of variables
+    executor: str | None = None  # where it runs: `farm/gpu`
     policy: Record | None = None  # fields of `Policy` by name
     payload: Record | None = None
     payload_ref: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cuectl.cues.rules.draft import KEPT, CueDraft, changed_policy, new_policy, read_trigger
 from cuectl.cues.rules.record import Cue, Origin
+from cuectl.executions.rules.placement import STAY_HERE, check_placement
 from cuectl.values.errors import UsageError
 from cuectl.values.ids import check_name, is_cue_id
 from cuectl.values.records import replace
@@ -234,6 +235,10 @@ def _with_surroundings(target: Record, draft: CueDraft) -> Record:
         raise UsageError("a workflow takes no variables, but arguments", hint="--kwarg KEY=VALUE")
     if draft.environment is not None:
         target = {**target, "environment": draft.environment}
+    if draft.executor is not None:
+        if target["type"] in STAY_HERE:
+            raise UsageError(f"a {target['type']} runs here, not on an executor")
+        target = {**target, "executor": check_placement(draft.executor)}
     if target["type"] not in ("command", "workflow"):
         if draft.env or draft.cwd is not None:
             word = "variables" if draft.env else "a directory"

@@ -71,6 +71,7 @@ class Handler:
     output_keep_s: float | None = None
     output_limit: int | None = None
     output_on_success: str | None = None
+    executor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,7 @@ class AgentDefinition:
     price: dict[str, float] | None = None
     budget_usd: float | None = None
     budget_usd_per_day: float | None = None
+    executor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +223,34 @@ class CalendarDefinition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorDefinition:
+    """Other machines that run what names it: `executor: NAME`, or `NAME/LABEL` for some of them.
+
+    Attributes:
+        url: of the store between; what is secret in it, and the key, are names: `${NAME}`.
+        broker: what carries the messages; None for the store itself.
+        start_within_s: what no worker has taken after this is withdrawn, and missed.
+        lost_after_s: what has started, and shows no sign of life for this, is given up.
+        on_lost_contact: what becomes of a process whose worker reaches nobody.
+        linger_s: how long a pass stays for results of what it has started.
+        max_outstanding: how many may be there at once.
+        strict: a worker refuses what it defines otherwise.
+    """
+
+    name: str
+    type: str
+    url: str
+    broker: str | None = None
+    key: str
+    start_within_s: float = 900.0
+    lost_after_s: float = 300.0
+    on_lost_contact: str = "continue"
+    linger_s: float = 0.0
+    max_outstanding: int = 1000
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Definitions:
     """One definition file, or several put together; `secrets` names the variables to mask."""
 
@@ -235,3 +265,4 @@ class Definitions:
     alerts: dict[str, AlertSink] = field(default_factory=dict)
     environments: dict[str, Environment] = field(default_factory=dict)
     calendars: dict[str, CalendarDefinition] = field(default_factory=dict)
+    executors: dict[str, ExecutorDefinition] = field(default_factory=dict)

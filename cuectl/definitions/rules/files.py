@@ -13,6 +13,7 @@ from cuectl.definitions.rules.definitions import (
     CueDefinition,
     Definitions,
     Environment,
+    ExecutorDefinition,
     Handler,
     QueueDefinition,
     Settings,
@@ -43,6 +44,7 @@ NAMED_SECTIONS = {
     "alerts": "alert sink",
     "environments": "environment",
     "calendars": "calendar",
+    "executors": "executor",
 }
 
 
@@ -180,6 +182,7 @@ SECTIONS: dict[str, type[DataclassInstance]] = {
     "alerts": AlertSink,
     "environments": Environment,
     "calendars": CalendarDefinition,
+    "executors": ExecutorDefinition,
 }
 
 

@@ -52,6 +52,13 @@ class Cells:
         """Where it is, without its password."""
         return self._place.shown
 
+    @property
+    def plain_place(self) -> str | None:
+        """`HOST PORT DATABASE` of one that needs neither a password nor TLS, else None."""
+        place = self._place
+        is_plain = place.password is None and not place.is_secret and place.host.isascii()
+        return f"{place.host} {place.port} {place.database}" if is_plain else None
+
     def ask(self, *commands: tuple[Word, ...]) -> list[Reply]:
         """Send some commands at once and return their answers.
 

@@ -45,7 +45,7 @@ _SENT = ("out", "err", "outcome.json", "check.out", "followup.out", "followup.er
 
 
 @dataclass(kw_only=True)
-class Site:
+class Post:
     """One worker: for which executor, with whose definitions, and where its cells are."""
 
     runtime: Runtime
@@ -92,7 +92,7 @@ class Site:
         self.cells.ask(("HINCRBY", wire.drops(self.executor), why.value, 1))
 
 
-def carry_out(site: Site, sealed: str) -> None:
+def carry_out(site: Post, sealed: str) -> None:
     """Do what a message asks for, if that is still to be done, and if it is for us to do."""
     try:
         start = opened(site, sealed)
@@ -127,7 +127,7 @@ def carry_out(site: Site, sealed: str) -> None:
     send(site, start.key)
 
 
-def opened(site: Site, sealed: str | bytes) -> RemoteStart:
+def opened(site: Post, sealed: str | bytes) -> RemoteStart:
     """Return the start in a message. Raises Dropped: forged, late, or of another epoch."""
     start = wire.remote_start_from(wire.unseal(site.secret, Kind.START, sealed))
     if start.executor.partition("/")[0] != site.executor:
@@ -143,7 +143,7 @@ def opened(site: Site, sealed: str | bytes) -> RemoteStart:
     return start
 
 
-def _execution_of(site: Site, start: RemoteStart) -> Execution:
+def _execution_of(site: Post, start: RemoteStart) -> Execution:
     """Return the execution of a start, whole. Raises Dropped: its payload is not there."""
     execution = start.execution
     if start.payload_blob is not None:
@@ -161,7 +161,7 @@ def execution_on_worker(start: RemoteStart, execution: Execution) -> Execution:
     return replace(execution, policy=policy)
 
 
-def _refusal(site: Site, start: RemoteStart) -> Refusal | None:
+def _refusal(site: Post, start: RemoteStart) -> Refusal | None:
     target, in_force = start.execution.target, site.in_force()
     match target.get("type"):
         case "command":
@@ -180,7 +180,7 @@ def definition_of(execution: Execution, in_force: InForce) -> str | None:
     return None if who is None else wire.definition_hash(who)
 
 
-def _fenced(site: Site, key: str, fence: str) -> bool:
+def _fenced(site: Post, key: str, fence: str) -> bool:
     """Take the fence; tell whether it is ours. Unreachable for long, it is not, as far as we know.
 
     Then the directory stays, from which the janitor gives back what may have been taken.
@@ -211,7 +211,7 @@ def _lay_out(start: RemoteStart, execution: Execution, folder: StartFolder) -> N
 
 
 def _run(
-    site: Site, start: RemoteStart, execution: Execution, context: PassContext, folder: StartFolder
+    site: Post, start: RemoteStart, execution: Execution, context: PassContext, folder: StartFolder
 ) -> Ended:
     """Start the process and wait for the end of its tree."""
     if folder.log is None:
@@ -245,7 +245,7 @@ def _run(
 
 
 def result_of(
-    site: Site,
+    site: Post,
     start: RemoteStart,
     execution: Execution,
     context: PassContext,
@@ -294,7 +294,7 @@ def _shortened(path: str, length: int) -> bytes:
     return wire.shortened(head, tail, length)
 
 
-def send(site: Site, key: str) -> None:
+def send(site: Post, key: str) -> None:
     """Send a result now, if that can be done now; it is sent again until it was taken."""
     sealed = site.files.spooled(key)
     if sealed is not None:

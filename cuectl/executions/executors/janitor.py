@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cuectl.executions.executors.cells import Reply, Word
-    from cuectl.executions.executors.errand import Site
+    from cuectl.executions.executors.errand import Post
     from cuectl.store.fleet_files import StartFolder
     from cuectl.store.pass_files import Spawned
 
@@ -36,7 +36,7 @@ _CUT_OFF_SPARE_S = 60.0  # by so much a worker ends its work before the control 
 class Janitor:
     """Looks after all starts of one worker."""
 
-    def __init__(self, site: Site, slots: int, tell: Callable[[str], None]) -> None:
+    def __init__(self, site: Post, slots: int, tell: Callable[[str], None]) -> None:
         self.running: list[str] = []
         self._site = site
         self._slots = slots

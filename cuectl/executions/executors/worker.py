@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cuectl.executions.executors.errand import Site
+    from cuectl.executions.executors.errand import Post
 
 _LONGEST_PAUSE_S = 60.0
 
@@ -34,7 +34,7 @@ class Worker:
     """One worker, until a signal ends it."""
 
     def __init__(
-        self, site: Site, slots: int, broker: str | None, tell: Callable[[str], None]
+        self, site: Post, slots: int, broker: str | None, tell: Callable[[str], None]
     ) -> None:
         self._site = site
         self._slots = slots

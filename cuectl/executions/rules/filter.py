@@ -208,7 +208,17 @@ KEYS = (
     *("signal", "success", "result", "error", "verified_by", "verify_reason"),
     *("outcome_problem", "outcome_dropped", "later_reports", "artifact_files"),
     "earlier_verdicts",
-    *("target", "worker", "adopted", "created_at", "due_at", "report_until", "range", "rev"),
+    *(
+        "target",
+        "executor",
+        "worker",
+        "adopted",
+        "created_at",
+        "due_at",
+        "report_until",
+        "range",
+        "rev",
+    ),
 )
 _LISTS = ("outcome_dropped", "later_reports", "artifact_files", "earlier_verdicts")
 _DEFAULTS: Record = {"attempt": 1, "depth": 0, "adopted": False, "rev": 0}

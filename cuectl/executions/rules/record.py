@@ -233,6 +233,9 @@ class Execution:
     pass_id: str | None = None  # who claimed it
     boot: str | None = None  # in which boot it was claimed
     worker: str | None = None
+    executor: str | None = None  # where its attempt runs, `farm/gpu`; None for here
+    published_at: int | None = None  # since then it may be there
+    start_by: int | None = None  # not started there after this
     adopted: bool = False
     range: Record | None = None  # `{from, to, count}` of a record for many occurrences
     held: tuple[str, ...] = ()  # cues that wait for its verdict
@@ -267,6 +270,7 @@ class Execution:
 
 _INSTANT_FIELDS = (
     *("scheduled_for", "created_at", "started_at", "ended_at", "due_at", "report_until"),
+    *("published_at", "start_by"),
 )
 _TUPLES = (
     *("attempts", "outcome_dropped", "later_reports", "artifact_files", "earlier_verdicts"),

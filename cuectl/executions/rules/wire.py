@@ -288,7 +288,7 @@ def _is_plain(key: str) -> bool:
 def definition_hash(who: Handler | AgentDefinition) -> str:
     """Return the hash by which a worker finds that its own differs; directories always do."""
     known = {item.name: getattr(who, item.name) for item in fields(type(who))}
-    del known["name"], known["cwd"]
+    del known["name"], known["cwd"], known["executor"]
     return hex_hash(json.dumps(known, sort_keys=True).encode())[:24]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from cuectl.installation.checks import home, passes, sinks
+from cuectl.installation.checks import executors, home, passes, sinks
 from cuectl.installation.checks.home import open_to_others
 from cuectl.installation.checks.patient import Patient
 from cuectl.installation.status import problem
@@ -22,7 +22,7 @@ CHECKS: tuple[Check, ...] = (
     *(home.owner_and_modes, home.above, home.layout, home.file_system, home.room),
     *(passes.scheduler, passes.last_pass, passes.clock, passes.zones),
     *(passes.on_the_path, passes.env_file, passes.secret_files, passes.unset_names),
-    *(passes.unmasked_secrets, sinks.alert_sinks),
+    *(passes.unmasked_secrets, sinks.alert_sinks, executors.executors),
     *(home.as_status_says, home.orphans, home.stuck, home.journal),
 )
 # Those that can look where there is no state directory to work with.

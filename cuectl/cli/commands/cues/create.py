@@ -213,6 +213,7 @@ def chain(call: Call, *, when: str | None, key: str | None, **values: Any) -> No
     """
     from cuectl.cues.create import chain_cue
     from cuectl.cues.rules.record import parent_from
+    from cuectl.store.fleet_files import ASKS_VARIABLE
 
     parent = parent_from(call.runtime.environment)
     _refuse_nothing(values, "./next.sh")
@@ -223,6 +224,14 @@ def chain(call: Call, *, when: str | None, key: str | None, **values: Any) -> No
         # `--in` counts from the release, whose time is not known yet.
         delay, values["in_"] = values["in_"], None
     draft = draft_of(values, cwd=_directory(values), cleared=frozenset())
+    if ASKS_VARIABLE in call.environment:
+        from cuectl.cues.asks import ask_for_child
+        from cuectl.cues.rules.record import cue_view
+
+        made = ask_for_child(call.runtime, parent, draft, when=when, key=key, delay_s=delay)
+        lines = [f"{made.cue.id}  {made.cue.name}", "asked for; it is made where the store is"]
+        call.out.record(cue_view(made.cue, made.state), lines[: 1 if call.out.quiet else 2])
+        return
     made = chain_cue(call.runtime, parent, draft, when=when, key=key, delay_s=delay)
     _print(call, made)
     if made.is_new:

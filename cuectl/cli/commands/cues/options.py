@@ -43,7 +43,7 @@ def _tag(text: str) -> str:
 
 _STATUS, _DAYS = whole_number(1, 255), not_empty
 _TAKEN_AS_THEY_ARE = "name description cron at timezone task argv shell agent workflow".split()
-_TAKEN_AS_THEY_ARE.append("environment")
+_TAKEN_AS_THEY_ARE += ["environment", "executor"]
 
 SCHEDULE_OPTIONS = (
     Option("--cron EXPR", "Fire at the times of a cron expression"),
@@ -81,6 +81,7 @@ WORK_OPTIONS = (
     PAYLOAD_FILE,
     Option("--env KEY=VALUE", "Set a variable for the command", key_value, many=True),
     Option("--environment NAME", "Take the variables of 'environments' in cue.yaml", not_empty),
+    Option("--executor NAME[/LABEL]", "Run it on other machines: farm, farm/gpu, local", not_empty),
     Option("--cwd DIR", "Directory of the command", not_empty, complete="directory"),
 )
 

@@ -57,7 +57,7 @@ def work_for_others(
     SIGTERM lets what runs come to its end and takes nothing new; a second one ends that too.
     Whatever is killed, what has run is told: the next worker on this machine finds it.
     """
-    from cuectl.executions.executors.errand import Site
+    from cuectl.executions.executors.errand import Post
     from cuectl.executions.executors.worker import Worker
     from cuectl.executions.rules import wire
     from cuectl.values.ids import check_name
@@ -69,7 +69,7 @@ def work_for_others(
     import gc
 
     gc.enable()
-    site = Site(
+    site = Post(
         runtime=call.runtime,
         executor=name,
         host=worker_id or os.uname().nodename,

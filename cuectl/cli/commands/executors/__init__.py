@@ -1,0 +1,1 @@
+"""The commands about other machines: look at them, be one of them."""

@@ -1,0 +1,1 @@
+"""Executions on other machines, as a pass looks after them."""
