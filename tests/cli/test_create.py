@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -198,7 +199,8 @@ def test_the_command_for_the_scheduler_names_a_home_that_was_moved(cuectl: Cuect
 
 
 def _on_a_terminal(cuectl: Cuectl, *words: str) -> str:
-    return shown(lambda terminal: cuectl.start(*words, stdout=subprocess.DEVNULL, stderr=terminal))
+    start = partial(cuectl.start, *words, stdout=subprocess.DEVNULL)
+    return shown(lambda terminal: start(stderr=terminal), columns=1000)
 
 
 BAD: list[tuple[tuple[str, ...], str]] = [
@@ -233,7 +235,7 @@ BAD: list[tuple[tuple[str, ...], str]] = [
     (("--retry-on", "failed,nonsense"), "'nonsense' is not known"),
     (("--verification-mode", "evidence_required"), "option '--verification-mode'"),
     (("--verification-mode", "command"), "the verification mode 'command' needs a command"),
-    (("--verify-command", "x", "--verification-mode", "manual"), "in the mode 'command' only"),
+    (("--verify-command", "x", "--verification-mode", "manual"), "needs the mode 'command', not"),
     (("--verify-command", "'"), "option '--verify-command': no closing quotation"),
     (("--env", "NOEQUALS"), "is not KEY=VALUE"),
     (("--env", "1A=x"), "'1A' is not the name of a variable"),

@@ -142,7 +142,7 @@ def test_a_line_written_by_hand_is_found_and_left_alone(cuectl: Cuectl, cron: St
         "a line of your own calls 'cuectl run-due' in the crontab already",
         "remove it first: crontab -e",
     )
-    assert "written by hand" in cuectl.run("scheduler", "remove", "--yes").stderr
+    assert "a line of your own" in cuectl.run("scheduler", "remove", "--yes").stderr
     assert cron.crontab == line
 
 

@@ -55,7 +55,7 @@ def test_a_draft_says_what_runs(fields: dict[str, Any], target: dict[str, Any]) 
         ({"payload": {"task": ["a"]}}, "not the name of a handler"),
         ({"payload": {"task": "a"}, "task": "b"}, "has the task 'a', not 'b'"),
         ({"task": "a", "env": {"X": "1"}}, "to a command only"),
-        ({"argv": ("a",), "env": {"X=": "1"}}, "no name of a variable"),
+        ({"argv": ("a",), "env": {"X=": "1"}}, "not the name of a variable"),
         ({"argv": ("a",), "env": {"X": "\0"}}, "NUL"),
         ({"argv": ("a",), "description": "x" * 5000}, "more than 4096"),
         ({"argv": ("a",), "name": "a\tb"}, "contains"),
@@ -70,7 +70,7 @@ def test_a_draft_that_makes_no_sense_is_refused(fields: dict[str, Any], message:
     ("policy", "message"),
     [
         (Policy(verification="command"), "needs a command"),
-        (Policy(verification="none", check=("a",)), "in the mode 'command' only"),
+        (Policy(verification="none", check=("a",)), "needs the mode 'command', not"),
         (Policy(timeout_s=0), "'timeout' must be more"),
         (Policy(deadline_s=-1), "'deadline' must be more"),
         (Policy(outcome_deadline_s=0), "'outcome_deadline' must be more"),

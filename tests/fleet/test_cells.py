@@ -162,6 +162,6 @@ def test_another_service_is_not_taken_for_redis() -> None:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        with pytest.raises(NoAnswer, match="language of Redis"):
+        with pytest.raises(NoAnswer, match="Redis protocol"):
             Cells(f"redis://127.0.0.1:{listening.getsockname()[1]}/0", limit_s=60).now_ms()
         thread.join(60)
