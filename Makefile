@@ -1,6 +1,7 @@
 # The two commands of the README, and what developers run besides.
 PYTHON ?= python3
 VENV ?= .venv
+EXTRA ?= dev
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUNS := $(VENV)/.runs
@@ -87,5 +88,5 @@ $(RUNS): pyproject.toml
 	@touch $@
 
 $(READY): $(RUNS)
-	$(BIN)/python -m pip -q --disable-pip-version-check install -e '.[dev]'
+	$(BIN)/python -m pip -q --disable-pip-version-check install -e '.[$(EXTRA)]'
 	@touch $@

@@ -47,9 +47,9 @@ for _number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
 
 IMPATIENT = """\
 #!{python}
-import sys
+import os, sys
 from cuectl.executions import supervise
-supervise.GRACE_S = 0.4
+supervise.GRACE_S = float(os.environ.get("TEST_GRACE_S", "0.4"))
 from cuectl.entry import main
 sys.exit(main())
 """

@@ -1,7 +1,7 @@
 """Alerts: raising and clearing them within the change that they belong to; finding those kept.
 
-An alert is an edge: while one of its type is open for a cue, no other is raised; the condition's
-end clears it. Its record and the marker of its next delivery change together.
+What lasts is an incident (`incidents.py`), or, where it is about no cue, has a subject. The record
+of an alert and the marker of its next delivery change together.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from cuectl.values.records import replace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
-    from cuectl.cues.rules.record import Cue, CueState
+    from cuectl.cues.rules.record import Cue
     from cuectl.definitions.in_force import InForce
     from cuectl.definitions.rules.definitions import AlertSink
     from cuectl.executions.effects import Effects
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from cuectl.store.journal.lines import Views
     from cuectl.store.reading import ViewReader
     from cuectl.store.store import Transaction
+    from cuectl.values.records import Record
 
 STDERR = "stderr"
 MARKER = "a"
@@ -86,8 +88,12 @@ def stage_delivery(
 
 
 def acknowledge(tx: Transaction, alert: Alert, now: int) -> Alert:
-    """Stage that a person has seen an alert; what is not delivered yet still is."""
-    after = replace(alert, acknowledged_at=now)
+    """Stage that a person has seen an alert; what is on its way is still delivered.
+
+    Of an incident nothing more is told but its end.
+    """
+    waits = (alert.next_at or 0) > now
+    after = replace(alert.withdrawn() if waits else alert, acknowledged_at=now, remind_at=None)
     tx.stage(_entry("acknowledged", alert, after))
     return after
 
@@ -145,20 +151,20 @@ def raise_alert(
     *,
     type: str,  # noqa: A002 - the word of the record
     message: str,
-    cue: Cue | None = None,
-    state: CueState | None = None,
-    execution_id: str | None = None,
     sinks: Sequence[str],
     randomness: bytes,
+    cue: Cue | None = None,
+    execution_id: str | None = None,
     subject: str | None = None,
     printed: bool = True,
     seen: bool = False,
-) -> CueState | None:
-    """Stage an alert unless one of its type is open for the cue; return the state after it.
+    at: int | None = None,
+    **more: Any,
+) -> Alert | None:
+    """Stage an alert; return it, None where one of its type is open for the subject.
 
     Args:
         message: masked; may hold text from outside.
-        state: the cue's state, which remembers the open alerts; the caller stages it.
         sinks: what `sink_keys` returns.
         randomness: 9 bytes for the id.
         subject: for an alert without a cue: while one of the type is open for the subject
@@ -166,15 +172,15 @@ def raise_alert(
         printed: the caller prints `stderr_line` itself once the change is committed;
             otherwise the next pass does.
         seen: it needs no acknowledgement.
+        at: when it is delivered, if not now.
+        more: further members of the record.
     """
     kind = AlertType(type)
-    if state is not None and any(name == kind for name, _ in state.alerts):
-        return state
     if subject is not None and tx.read(_subject_path(kind, subject)):
-        return state
-    pending = Delivery(status=DeliveryStatus.PENDING, next_at=now)
+        return None
+    pending = Delivery(status=DeliveryStatus.PENDING, next_at=max(now, at or now))
     delivered = dict.fromkeys(sinks, pending)
-    if printed and STDERR in delivered:
+    if printed and STDERR in delivered and pending.is_due(now):
         delivered[STDERR] = Delivery(status=DeliveryStatus.DELIVERED, tries=1)
     alert = Alert(
         id=timed_id(ALERT_PREFIX, now, randomness),
@@ -187,15 +193,19 @@ def raise_alert(
         created_at=now,
         acknowledged_at=now if seen else None,
         delivered=delivered,
+        **more,
     )
     views: Views = {}
     if subject is not None:
         views[_subject_path(kind, subject)] = {"alert": alert.id, "type": kind, "subject": subject}
     detail = {"type": kind.value, "severity": alert.severity.value, "message": alert.message}
     tx.stage(_entry("raised", None, alert, views, detail))
-    if state is None:
-        return None
-    return replace(state, alerts=(*state.alerts, (kind.value, alert.id)))
+    return alert
+
+
+def change_alert(tx: Transaction, event: str, before: Alert, after: Alert) -> None:
+    """Stage a change of an alert, with the marker of its next delivery."""
+    tx.stage(_entry(event, before, after))
 
 
 def complain_of_delivery(tx: Transaction, runtime: Runtime, subject: str, message: str) -> None:
@@ -215,7 +225,14 @@ def complain_of_delivery(tx: Transaction, runtime: Runtime, subject: str, messag
 def clear_subject(tx: Transaction, kind: AlertType, subject: str) -> Views:
     """Return what ends the condition of an alert without a cue, for the `set` of an event."""
     path = _subject_path(kind, subject)
-    return {path: None} if tx.read(path) else {}
+    found = tx.read(path)
+    if not found:
+        return {}
+    alert = read_alert(tx, found["alert"])
+    views: Views = {path: None}
+    if alert is not None:
+        views[paths.alert(alert.id)] = replace(alert, resolved_at=tx.now).to_record()
+    return views
 
 
 def _subject_path(kind: AlertType, subject: str) -> str:
@@ -232,10 +249,21 @@ def alerts_in(source: ViewReader) -> tuple[list[Alert], int]:
         try:
             record = source.read(f"alerts/{name}")
             if record is not None:
-                found.append(alert_from_record(record))
+                alert = alert_from_record(record)
+                found.append(_as_it_is_now(source, alert, record) if alert.is_open else alert)
         except (BadView, KeyError, TypeError, ValueError):
             unreadable += 1
     return found, unreadable
+
+
+def _as_it_is_now(source: ViewReader, alert: Alert, record: Record) -> Alert:
+    """Return an alert with what the state of its cue says of it."""
+    state = (source.read(paths.state(alert.cue_id)) if alert.cue_id else None) or {}
+    if alert.cue_id and alert.id not in (state.get("alerts") or {}).values():
+        # The first version did not note when the condition of an alert had ended.
+        return alert if "resolved_at" in record else replace(alert, resolved_at=alert.created_at)
+    told = (state.get("told") or {}).get(alert.type)
+    return alert if told is None else replace(alert, failures=told["count"])
 
 
 def chosen(
@@ -250,7 +278,7 @@ def chosen(
     return [
         alert
         for alert in alerts
-        if (seen or alert.acknowledged_at is None)
+        if (seen or alert.is_open)
         and (cue is None or alert.cue_id in cue_ids or _is_about(alert, cue))
         and (kind is None or alert.type == kind)
     ]

@@ -8,6 +8,7 @@ one twice; its id tells.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zlib
 
@@ -21,6 +22,7 @@ from cuectl.alerts.alerts import (
     stage_delivery,
 )
 from cuectl.alerts.facts import compose
+from cuectl.alerts.incidents import remind
 from cuectl.alerts.pings import PATIENCE, TRIES_TO_COMPLAIN, PingRound, change
 from cuectl.alerts.rules.alert import (
     Alert,
@@ -32,9 +34,11 @@ from cuectl.alerts.rules.alert import (
     after_success,
     trying,
 )
+from cuectl.alerts.rules.burst import after_messages, room
 from cuectl.alerts.rules.routing import end_of, sink_named
 from cuectl.alerts.sinks import NotDelivered, SinkContext
 from cuectl.definitions.in_force import InForce, definitions, masker_for
+from cuectl.definitions.rules.definitions import AlertSink
 from cuectl.store import home
 from cuectl.store.handler_files import read_env_file
 from cuectl.store.views import BadView, due_markers
@@ -45,7 +49,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from cuectl.definitions.rules.definitions import AlertSink
+    from cuectl.definitions.rules.definitions import AlertSink, Settings
     from cuectl.process.runtime import Runtime
     from cuectl.store.store import Transaction
     from cuectl.store.views import Marker
@@ -62,8 +66,13 @@ class DueAlerts:
     stale: tuple[Marker, ...] = ()  # markers behind which nothing stands
 
 
-def deliveries_due(tx: Transaction, now: int, markers: Iterable[Marker]) -> DueAlerts:
-    """Return what due markers, of any kind, ask for; stage what the pass prints as delivered."""
+def deliveries_due(
+    tx: Transaction, now: int, markers: Iterable[Marker], settings: Settings | None = None
+) -> DueAlerts:
+    """Return what due markers, of any kind, ask for; stage what the pass prints as delivered.
+
+    Reminders that are due are staged too; `settings` has the usual time between them.
+    """
     printed: list[Alert] = []
     stale: list[Marker] = []
     deliver = False
@@ -81,11 +90,17 @@ def deliveries_due(tx: Transaction, now: int, markers: Iterable[Marker]) -> DueA
             stale.append(marker)
             continue
         due = alert.due_sinks(now)
+        if alert.remind_at is not None and alert.remind_at <= now:
+            reminder = remind(tx, alert, now, settings)
+            alert = _known(tx, alert.id) or alert
+            if reminder is not None:
+                printed += [reminder] if STDERR in reminder.delivered else []
+                deliver = deliver or bool(reminder.due_sinks(now))
         if STDERR in due:
             tries = alert.delivered[STDERR].tries + 1
             done = Delivery(status=DeliveryStatus.DELIVERED, tries=tries)
             printed.append(stage_delivery(tx, alert, STDERR, done))
-        deliver = deliver or due != [STDERR]
+        deliver = deliver or any(sink != STDERR for sink in due)
     return DueAlerts(printed=tuple(printed), deliver=deliver, stale=tuple(stale))
 
 
@@ -160,6 +175,9 @@ class DeliveryRound:
             try:
                 held = home.acquire(f"{self.runtime.home}/{LOCK_NAME}", 0.0)
             except LockTimeout:
+                if not home.is_held(f"{self.runtime.home}/{LOCK_NAME}"):
+                    # It was only looked at, or has just been let go.
+                    continue
                 self.result.running = True
                 break
             try:
@@ -180,8 +198,8 @@ class DeliveryRound:
         return bool(due_pings or alerts)
 
     def _due(self) -> dict[str, list[str]]:
-        """Return sink to ids of the alerts that it should get now."""
-        found: dict[str, list[tuple[int, str]]] = {}
+        """Return sink to ids of the alerts that it should get now, in their turn."""
+        found: dict[str, list[Alert]] = {}
         with change(self.runtime) as tx:
             tx.store.flush()
             for marker in due_markers(self.runtime.home, tx.now):
@@ -189,9 +207,11 @@ class DeliveryRound:
                 if alert is None:
                     continue
                 for name in alert.due_sinks(tx.now):
-                    if name != STDERR and not self._is_kept_for_later(tx, alert, name):
-                        found.setdefault(name, []).append((_turn(alert, name), alert.id))
-        return {name: [identity for _, identity in sorted(those)] for name, those in found.items()}
+                    if name == STDERR or self._is_kept_for_later(tx, alert, name):
+                        continue
+                    if not _waits_for_first(tx, _known(tx, alert.id) or alert, name):
+                        found.setdefault(name, []).append(alert)
+        return {name: _in_turn(those, name) for name, those in found.items()}
 
     def _is_kept_for_later(self, tx: Transaction, alert: Alert, name: str) -> bool:
         """Put off what is not critical to the end of the quiet hours; tell whether it was."""
@@ -207,26 +227,39 @@ class DeliveryRound:
         return True
 
     def _serve(self, name: str, alerts: list[str]) -> None:
-        """Give a sink its alerts, until it has failed too often in a row."""
+        """Give a sink its alerts, until it has failed too often in a row; many as one message."""
+        with change(self.runtime) as tx:
+            left, until = room(tx.read(_burst(name)), tx.now)
+            if left == 0:
+                self._hold(tx, name, alerts, until)
+                return
+            kept = [one for one in alerts if _was_kept(_known(tx, one), name)]
+        if len(kept) > 1:
+            # The night is one message, whatever else there is.
+            self._try(name, kept)
+            alerts = [one for one in alerts if one not in kept]
+        if len(alerts) > left:
+            self._try(name, alerts)
+            return
         failures = 0
         for place, identity in enumerate(alerts):
             if failures >= PATIENCE:
                 self._put_off(name, alerts[place:])
                 return
-            failures = 0 if self._try(name, identity) else failures + 1
+            failures = 0 if self._try(name, [identity]) else failures + 1
 
-    def _try(self, name: str, identity: str) -> bool:
-        alert = self._begin(name, identity)
-        if alert is None:
+    def _try(self, name: str, ids: list[str]) -> bool:
+        alerts = self._begin(name, ids)
+        if not alerts:
             return True
         try:
-            self._hand_over(name, [alert])
+            self._hand_over(name, alerts)
         except NotDelivered as error:
-            self._end(name, identity, error)
-            self.result.failed += 1
+            self._end(name, alerts, error)
+            self.result.failed += len(alerts)
             return False
-        self._end(name, identity, None)
-        self.result.delivered += 1
+        self._end(name, alerts, None)
+        self.result.delivered += len(alerts)
         return True
 
     def _hand_over(self, name: str, alerts: Sequence[Alert]) -> None:
@@ -238,37 +271,54 @@ class DeliveryRound:
         message = compose(self.runtime, alerts, self.context)
         sinks.deliver(message, sink, replace(self.context, now=self.runtime.now()))
 
-    def _begin(self, name: str, identity: str) -> Alert | None:
-        """Record a try before it is made; None when there is nothing to try any more."""
+    def _begin(self, name: str, ids: list[str]) -> list[Alert]:
+        """Record a try before it is made; return what there still is to try."""
+        begun: list[Alert] = []
         with change(self.runtime) as tx:
-            alert = _known(tx, identity)
-            if alert is None or name not in alert.due_sinks(tx.now):
-                return None
-            begun = trying(alert.delivered[name], tx.now, _UNFINISHED)
-            return stage_delivery(tx, alert, name, begun, event="trying")
+            for identity in ids:
+                alert = _known(tx, identity)
+                if alert is not None and name in alert.due_sinks(tx.now):
+                    now_tried = trying(alert.delivered[name], tx.now, _UNFINISHED)
+                    begun.append(stage_delivery(tx, alert, name, now_tried, event="trying"))
+            if begun:
+                burst = tx.read(_burst(name))
+                # A digest takes all that is left of the minute.
+                count = 1 if len(begun) == 1 else room(burst, tx.now)[0]
+                tx.amend({_burst(name): after_messages(burst, tx.now, count)})
+        return begun
 
-    def _end(self, name: str, identity: str, error: NotDelivered | None) -> None:
+    def _end(self, name: str, alerts: list[Alert], error: NotDelivered | None) -> None:
         """Record how a try went, and complain about a sink that needs help."""
         with change(self.runtime) as tx:
+            for tried in alerts:
+                alert = _known(tx, tried.id)
+                if alert is None or name not in alert.delivered:
+                    continue
+                delivery = alert.delivered[name]
+                if error is None:
+                    views = clear_subject(tx, AlertType.DELIVERY_FAILED, name)
+                    stage_delivery(tx, alert, name, after_success(delivery), views)
+                    continue
+                if error.taken:
+                    delivery = replace(after_success(delivery), error=error.reason)
+                else:
+                    delivery = after_failure(delivery, error.reason, alert.created_at)
+                stage_delivery(tx, alert, name, delivery)
+                if error.lasting or delivery.tries >= TRIES_TO_COMPLAIN:
+                    gone = delivery.status is DeliveryStatus.FAILED
+                    what = "did not get an alert" if gone else "does not get its alerts"
+                    what = "gets its alerts in part" if error.taken else what
+                    message = f"sink '{name}' {what}: {delivery.error}"
+                    complain_of_delivery(tx, self.runtime, name, message)
+
+    def _hold(self, tx: Transaction, name: str, alerts: list[str], until: int) -> None:
+        """Leave what comes too thick for a sink for its next minute, in one message."""
+        for identity in alerts:
             alert = _known(tx, identity)
-            if alert is None or name not in alert.delivered:
-                return
-            delivery = alert.delivered[name]
-            if error is None:
-                views = clear_subject(tx, AlertType.DELIVERY_FAILED, name)
-                stage_delivery(tx, alert, name, after_success(delivery), views)
-                return
-            if error.taken:
-                delivery = replace(after_success(delivery), error=error.reason)
-            else:
-                delivery = after_failure(delivery, error.reason, alert.created_at)
-            stage_delivery(tx, alert, name, delivery)
-            if error.lasting or delivery.tries >= TRIES_TO_COMPLAIN:
-                gone = delivery.status is DeliveryStatus.FAILED
-                what = "did not get an alert" if gone else "does not get its alerts"
-                what = "gets its alerts in part" if error.taken else what
-                message = f"sink '{name}' {what}: {delivery.error}"
-                complain_of_delivery(tx, self.runtime, name, message)
+            if alert is not None and name in alert.due_sinks(tx.now):
+                later = replace(alert.delivered[name], next_at=until)
+                stage_delivery(tx, alert, name, later, event="held")
+                self.result.put_off += 1
 
     def _put_off(self, name: str, alerts: list[str]) -> None:
         """Leave what a sink that fails should still get for the next round, in one group."""
@@ -291,6 +341,35 @@ def _known(tx: Transaction, identity: str) -> Alert | None:
         return None
 
 
-def _turn(alert: Alert, name: str) -> int:
-    # Another order in every round: an alert that a sink cannot digest is not always the first.
-    return zlib.crc32(f"{alert.id}.{alert.delivered[name].tries}".encode())
+def _was_kept(alert: Alert | None, name: str) -> bool:
+    """Tell whether an alert has waited for the end of quiet hours and was not tried since."""
+    waiting = alert.delivered.get(name) if alert is not None else None
+    return waiting is not None and not waiting.tries and waiting.error is not None
+
+
+def _in_turn(alerts: list[Alert], name: str) -> list[str]:
+    """Return their ids, those of one incident as they were raised.
+
+    In another order in every round: an alert that a sink cannot digest is not always the first.
+    """
+    rounds = max(one.delivered[name].tries for one in alerts)
+
+    def turn(one: Alert) -> tuple[int, str]:
+        return zlib.crc32(f"{one.incident or one.id}.{rounds}".encode()), one.id
+
+    return [one.id for one in sorted(alerts, key=turn)]
+
+
+def _waits_for_first(tx: Transaction, alert: Alert, name: str) -> bool:
+    """Put off what continues an incident until the sink has its beginning; tell whether it is."""
+    first = _known(tx, alert.incident) if alert.incident else None
+    before = first.delivered.get(name) if first is not None else None
+    if before is None or before.next_at is None or before.is_due(tx.now):
+        return False
+    later = replace(alert.delivered[name], next_at=before.next_at)
+    stage_delivery(tx, alert, name, later, event="held")
+    return True
+
+
+def _burst(name: str) -> str:
+    return f"keys/burst.{hashlib.sha256(name.encode()).hexdigest()[:24]}.json"

@@ -7,7 +7,7 @@ of only where that still says something: a run that was slow, not work that is d
 
 from __future__ import annotations
 
-from cuectl.alerts.incidents import clear_alerts, open_incident
+from cuectl.alerts.incidents import close_incidents, open_incident
 from cuectl.alerts.rules.alert import AlertType
 from cuectl.cues.progress import amend_state, is_at_work, read_cue
 from cuectl.cues.rules.expectation import (
@@ -157,13 +157,13 @@ def _slow(execution: Execution, state: CueState, took: float) -> str | None:
 
 def _tell_slow(tx: Transaction, execution: Execution, what: str, effects: Effects) -> None:
     known = read_cue(tx, execution.cue_id)
-    if known is None:
+    # While the incident is open, the end of a run counts it once, and looks do not.
+    if known is None or AlertType.SLOW in dict(known[1].alerts):
         return
     cue, state = known
     message = f"'{cue.name}' {what}"
     after = open_incident(tx, cue, state, AlertType.SLOW, message, execution.id, effects)
-    if after != state:
-        amend_state(tx, cue, after)
+    amend_state(tx, cue, after)
 
 
 def look_at_runs(tx: Transaction, executions: Iterable[Execution], effects: Effects) -> None:
@@ -192,7 +192,7 @@ def note_end(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
     state = before
     views: Views = {}
     if succeeded:
-        state = clear_alerts(state, AlertType.LATE)
+        state = close_incidents(tx, cue, state, {AlertType.LATE}, effects, execution_id=done.id)
         expected = expected_from(state.expected)
         if expected.is_met_by(done.scheduled_for):
             state = _with_expected(cue, state, expected, expected.ended(), views)
@@ -204,7 +204,8 @@ def note_end(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
             message = f"'{cue.name}' took {slow}"
             state = open_incident(tx, cue, state, AlertType.SLOW, message, done.id, effects)
         elif succeeded:
-            state = clear_alerts(state, AlertType.SLOW)
+            kinds = {AlertType.SLOW}
+            state = close_incidents(tx, cue, state, kinds, effects, execution_id=done.id)
     if state != before:
         views[paths.state(cue.id)] = state.to_record()
         tx.amend(views)

@@ -41,7 +41,6 @@ def compose(runtime: Runtime, alerts: Sequence[Alert], context: SinkContext) -> 
 
     What can't be read any more is left out.
     """
-    alerts = alerts[0].parts or alerts
     if len(alerts) > 1:
         return digest_of(alerts, context.host, context.zone)
     (alert,) = alerts

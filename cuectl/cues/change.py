@@ -331,6 +331,8 @@ def stage_delete(tx: Transaction, cue: Cue, state: CueState, effects: Effects) -
     unsettled = effects.own(_Unsettled).of(tx, cue.id)
     executions = dict.fromkeys((*state.running, *state.queued, *unsettled))
     still_run = sum(not _skip_unstarted(tx, one, effects) for one in executions)
+    for follow in effects.reactions().deletes:
+        follow(tx, cue, state, effects)
     views = _marker_gone(cue, state)
     if (by := expected_from(state.expected).by) is not None:
         views[paths.marker(by, "b", cue.id)] = None
@@ -361,7 +363,9 @@ def undelete(runtime: Runtime, ref: str) -> tuple[Cue, CueState]:
             hint = "apply its file again" if cue.origin.path else "chain it again"
             raise Conflict(f"cue '{cue.name}' can't be undeleted alone", hint=hint)
         is_over = state.status in AT_REST
-        state = replace(state, running=(), queued=(), alerts=(), paused_until=None, expected=None)
+        state = replace(
+            state, running=(), queued=(), alerts=(), told=None, paused_until=None, expected=None
+        )
         views: Views = {paths.state(cue.id): state.to_record()}
         views |= {} if is_over else planned_views(cue, state, tx.now)
         views |= {paths.cue(cue.id): cue.to_record(), paths.name_key(cue.name): {"cue": cue.id}}

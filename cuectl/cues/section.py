@@ -16,6 +16,7 @@ from cuectl.definitions.section import (
     read_env,
     read_exits_and_output,
     read_items,
+    read_limit,
     read_shell,
     read_url,
     read_words,
@@ -27,7 +28,6 @@ from cuectl.executions.rules.verification import VerificationMode
 from cuectl.executions.rules.webhook import BadCallback, check_on_failure
 from cuectl.schedule.calendars import MOVES
 from cuectl.values.records import replace
-from cuectl.values.times import NO_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
 POLICY_KEYS = (
     *("verification", "retry", "catch_up", "overlap", "deadline", "timeout", "jitter"),
-    *("on_interrupted", "outcome_deadline", "alert", "ping_url", "alert_after", "on_failure"),
-    *("except", "only", "retry_on_exit", "never_retry_on_exit", "output", "expect", "tags"),
+    *("on_interrupted", "outcome_deadline", "alert", "ping_url", "alert_after", "remind"),
+    *("on_failure", "except", "only", "retry_on_exit", "never_retry_on_exit", "output", "expect"),
+    "tags",
 )
 POLICY_HINTS = {
     "verify": "did you mean 'verification'?",
@@ -65,13 +66,14 @@ def read_policy(fields: Fields, findings: Findings, default: Policy) -> Policy:
         "overlap": Overlap(overlap) if overlap else None,
         "on_interrupted": OnInterrupted(on_interrupted) if on_interrupted else None,
         "deadline_s": fields.seconds("deadline"),
-        "timeout_s": _time_limit(fields),
+        "timeout_s": read_limit(fields, "timeout", "s"),
         "jitter_s": fields.seconds("jitter", zero=True),
         "outcome_deadline_s": fields.seconds("outcome_deadline"),
         "alert": fields.texts("alert", empty=True),
         "tags": fields.each("tags", check_tag),
         "ping_url": read_url(fields, "ping_url"),
         "alert_after": fields.whole("alert_after", least=1, most=100),
+        "remind_s": read_limit(fields, "remind"),
         "on_failure": _on_failure(fields, findings),
         "except_": read_items(fields, "except"),
         "only": read_items(fields, "only"),
@@ -80,12 +82,6 @@ def read_policy(fields: Fields, findings: Findings, default: Policy) -> Policy:
     said |= _verification(fields, findings) | _retry(fields, findings) | _expect(fields, findings)
     said |= read_exits_and_output(fields)
     return replace(default, **{name: value for name, value in said.items() if value is not None})
-
-
-def _time_limit(fields: Fields) -> float | None:
-    node = fields.get("timeout")
-    unlimited = node is not None and node.text == "none"
-    return NO_LIMIT if unlimited else fields.seconds("timeout", bare_unit="s")
 
 
 def _verification(fields: Fields, findings: Findings) -> dict[str, Any]:

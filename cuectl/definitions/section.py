@@ -21,6 +21,7 @@ from cuectl.executions.rules.placement import LOCAL, check_placement
 from cuectl.schedule.calendars import parse_item
 from cuectl.values.errors import UsageError
 from cuectl.values.records import replace
+from cuectl.values.times import NO_LIMIT
 
 if TYPE_CHECKING:
     from cuectl.definitions.fields import Findings
@@ -43,7 +44,7 @@ _HANDLER_HINTS = {
 _SETTINGS_KEYS = (
     *("timezone", "max_parallel", "handler_timeout", "timeout_minutes", "timeout_on_fail"),
     *("max_concurrent", "queue_size", "owner_agent_id", "retention", "no_handler_after"),
-    *("ping_url", "maintenance", "quiet"),
+    *("ping_url", "maintenance", "alert_after", "remind", "quiet"),
 )
 
 
@@ -190,6 +191,13 @@ def read_exits_and_output(fields: Fields) -> dict[str, Any]:
     }
 
 
+def read_limit(fields: Fields, key: str, bare_unit: str | None = None) -> float | None:
+    """Return the span at `key` in seconds; `none` is NO_LIMIT."""
+    node = fields.get(key)
+    unlimited = node is not None and node.text == "none"
+    return NO_LIMIT if unlimited else fields.seconds(key, bare_unit=bare_unit)
+
+
 def read_settings(node: YamlNode, findings: Findings) -> Settings:
     """Return the settings; `given` names those that the file says."""
     from cuectl.schedule.zones import check_zone
@@ -208,6 +216,8 @@ def read_settings(node: YamlNode, findings: Findings) -> Settings:
         "no_handler_after_s": fields.seconds("no_handler_after", bare_unit=None),
         "ping_url": read_url(fields, "ping_url"),
         "maintenance": read_items(fields, "maintenance"),
+        "alert_after": fields.whole("alert_after", least=1, most=100),
+        "remind_s": read_limit(fields, "remind"),
         "quiet": fields.checked("quiet", check_hours),
     }
     if (retention := fields.get("retention")) is not None:

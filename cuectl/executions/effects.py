@@ -74,6 +74,7 @@ class Reactions:
             gets its turn when these are through.
         hears: asked about an event that a parked run may wait for.
         starters: type of target to what makes the process of an attempt from its beginnings.
+        deletes: a cue is deleted, with its state.
         deliver: called after a change that has left an alert or a ping to deliver.
     """
 
@@ -81,6 +82,7 @@ class Reactions:
     follows: tuple[Callable[[Transaction, ExecutionEnd, Effects], None], ...] = ()
     starts: tuple[Callable[[Transaction, Execution, Effects], None], ...] = ()
     hears: tuple[Callable[[Transaction, Event, Effects], None], ...] = ()
+    deletes: tuple[Callable[[Transaction, Any, Any, Effects], None], ...] = ()
     starters: dict[str, Callable[..., Any]] = field(default_factory=dict)
     deliver: Callable[[Runtime], object] | None = None
 

@@ -117,7 +117,6 @@ _CLEARED = {
     "verification": ("verification", "allow_empty"),
     "delivery": ("timeout_s", "outcome_deadline_s"),
     "on_failure": ("on_failure",),
-    "alerts": ("alert_after",),
     "description": ("description",),
     "payload": ("payload",),
 }
@@ -129,13 +128,19 @@ def draft_of_create(body: Record, raw: Record, *, now: int, by_user: bool) -> Cu
     _refuse_what_is_not_done(raw)
     draft = _with_schedule(CueDraft(name=body["name"]), _schedule_of(body), now=now, new=True)
     draft = _with_policy(draft, body, by_user=by_user)
-    # The peer's default for what repeats; what fires once has one failure only.
-    streak = {"alert_after": 1 if draft.at is not None else PEERS_STREAK}
-    return _with_work(replace(draft, policy=streak | (draft.policy or {})), body, by_user=by_user)
+    policy = _peers_alerts(once=draft.at is not None) | (draft.policy or {})
+    return _with_work(replace(draft, policy=policy), body, by_user=by_user)
 
 
-def draft_of_patch(body: Record, raw: Record, *, now: int, by_user: bool) -> CueDraft:
-    """Return the change that a body asks for."""
+def _peers_alerts(*, once: bool) -> Record:
+    """Return the peer's default for what repeats; what fires once has one failure only."""
+    return {"alert_after": 1 if once else PEERS_STREAK}
+
+
+def draft_of_patch(
+    body: Record, raw: Record, *, now: int, by_user: bool, once: bool = False
+) -> CueDraft:
+    """Return the change that a body asks for, of a cue that fires `once` or repeats."""
     _refuse_what_is_not_done(raw)
     draft = CueDraft(name=body.get("name"))
     if body.get("schedule") is not None:
@@ -143,6 +148,9 @@ def draft_of_patch(body: Record, raw: Record, *, now: int, by_user: bool) -> Cue
     draft = _with_policy(draft, body, by_user=by_user)
     if body.get("callback"):
         draft = replace(draft, webhook=_checked_callback(body["callback"], by_user))
+    if body.get("alerts", ...) is None:
+        once = draft.at is not None or (once and not (draft.cron or draft.every_s))
+        draft = replace(draft, policy=(draft.policy or {}) | _peers_alerts(once=once))
     return draft
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from cuectl.alerts.rules.incident import ALERT_AFTER
 from cuectl.cues import change
 from cuectl.cues.fire import KeyUsedOtherwise, digest_of, fire, made_before, note
 from cuectl.cues.lookup import all_cues, read_cue_by_name
@@ -96,7 +97,9 @@ def update_cue(call: HttpCall, *, id: str, body: Record) -> Record:  # noqa: A00
     if body.get("callback") and old.target["type"] != "webhook":
         raise HttpProblem(422, "validation_error", "the transport of a cue can't be changed")
     raw = call.request.members()
-    draft = cue_requests.draft_of_patch(body, raw, now=call.now, by_user=call.caller.is_user)
+    draft = cue_requests.draft_of_patch(
+        *(body, raw), now=call.now, by_user=call.caller.is_user, once=old.trigger["type"] == "at"
+    )
     return _patched(
         call, id, draft, body.get("status"), cue_requests.warnings_of(body, raw, cue_requests.PATCH)
     )
@@ -241,7 +244,7 @@ def _answer(call: HttpCall, cue: Cue, state: CueState, warnings: Iterable[str] =
         "run_count": state.run_count,
         "fired_count": state.run_count + len(state.running) + len(state.queued),
         "on_failure": check_on_failure(policy.on_failure or {}),
-        "alerts": {"consecutive_failures": policy.alert_after or cue_requests.PEERS_STREAK},
+        "alerts": {"consecutive_failures": policy.alert_after or ALERT_AFTER},
         "verification": None if mode == "none" else {"mode": mode} | empty,
         "catch_up": _CATCH_UP[policy.catch_up.value],
         "delivery": {

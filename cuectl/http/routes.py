@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from cuectl.http import account, claims, cues, executions
+from cuectl.http import account, claims, cues, executions, flows
 from cuectl.http.cue_requests import CREATE, FIRE, PATCH
 from cuectl.http.fields import (
     ANY_OBJECT,
@@ -142,6 +142,24 @@ ALERT = _answer(
 )
 ALERTS = _page_of("alerts", ALERT)
 
+WORKFLOW_RUN = _answer(
+    "WorkflowRun",
+    **_all(_TEXT, "id workflow status"),
+    **_all(_NOTE, "error caller parent forked_from execution_id"),
+    **_all(_COUNT, "steps resumes interrupted"),
+    **_all(FLAG, "durable lost"),
+    created_at=INSTANT,
+    **_all(_TIME, "started_at ended_at"),
+    kwargs=ANY_OBJECT,
+    result=ANYTHING,
+    waits=list_of(ANY_OBJECT),
+    progress=maybe(
+        _part(**_all(number(least=-(2**53), most=2**53, whole=False), "done total"), note=_TEXT)
+    ),
+    values=ANY_OBJECT,
+)
+WORKFLOW_RUNS = _page_of("workflows", WORKFLOW_RUN)
+
 USAGE = _answer(
     "Usage",
     plan=_TEXT,
@@ -215,6 +233,10 @@ _OF_EXECUTIONS = (
     _text("metadata", "KEY=VALUE in the metadata", many=True),
     *_page(20),
 )
+_OF_RUNS = (
+    _text("status", "Only in this state"),
+    *(_text("name", "Only of this workflow"), *_page(20)),
+)
 _OF_ALERTS = (
     _text("alert_type", "Of this type"),
     _text("cue_id", "About this cue"),
@@ -262,6 +284,8 @@ ROUTES: tuple[Route, ...] = (
         "PATCH /v1/executions/{id}/evidence", executions.add_evidence, body=executions.EVIDENCE
     ),
     Route("POST /v1/executions/{id}/replay", executions.replay_execution, FIRED, (409,)),
+    _route_for_user("GET /v1/workflows", flows.list_runs, WORKFLOW_RUNS, query=_OF_RUNS),
+    _route_for_user("GET /v1/workflows/{id}", flows.get_run, WORKFLOW_RUN),
     Route("GET /v1/alerts", account.list_alerts, ALERTS, query=_OF_ALERTS),
     Route("POST /v1/alerts/{id}/acknowledge", account.acknowledge_alert, ALERT),
     _route_for_user(

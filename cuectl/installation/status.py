@@ -117,7 +117,7 @@ def status_report(runtime: Runtime, overdue_ms: int = OVERDUE_MS) -> StatusRepor
     work.unreadable += unreadable
     drifted, broken = _definitions(reader)
     recent = recent_results(reader.history, since) if home else RecentResults(since=since)
-    unseen = [one for one in alerts if one.acknowledged_at is None]
+    unseen = [one for one in alerts if one.is_open]
     troubled = recent.cue_ids | {one.cue_id for one in unseen if one.cue_id}
     # A cue that fires once a month still fails a day after it has failed.
     known = None if reader.is_large("cues") else cue_ids(reader)

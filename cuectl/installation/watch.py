@@ -22,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cuectl.definitions.in_force import InForce
     from cuectl.process.runtime import Runtime
 
 _SUBJECT = "run-due"
@@ -108,13 +109,9 @@ def _tell(runtime: Runtime, kind: AlertType, message: str) -> Iterator[str]:
 
 def _stage(runtime: Runtime, kind: AlertType, message: str) -> tuple[str, ...]:
     with runtime.store.transaction(runtime.now(), limit_s=LOCK_LIMIT_S) as tx:
-        in_force = definitions_now(tx, runtime.home)
-        sinks = sinks_now(in_force, tx.now, lambda: runtime.zone, kind)
-        gone = (
-            clear_subject(tx, AlertType.SCHEDULER_SILENT, _SUBJECT)
-            if kind is AlertType.RECOVERED
-            else {}
-        )
+        sinks = _sinks(runtime, definitions_now(tx, runtime.home))
+        is_over = kind is AlertType.RECOVERED
+        gone = clear_subject(tx, AlertType.SCHEDULER_SILENT, _SUBJECT) if is_over else {}
         raise_alert(
             tx,
             tx.now,
@@ -122,12 +119,18 @@ def _stage(runtime: Runtime, kind: AlertType, message: str) -> tuple[str, ...]:
             message=message,
             sinks=sinks,
             randomness=runtime.random(9),
-            subject=_SUBJECT if kind is AlertType.SCHEDULER_SILENT else None,
-            seen=kind is AlertType.RECOVERED,
+            subject=None if is_over else _SUBJECT,
+            seen=is_over,
         )
         if gone:
             tx.amend(gone)
     return sinks
+
+
+def _sinks(runtime: Runtime, in_force: InForce) -> tuple[str, ...]:
+    """Return who is told; whoever heard of the silence hears of its end."""
+    kind = AlertType.SCHEDULER_SILENT
+    return sinks_now(in_force, runtime.now(), lambda: runtime.zone, kind)
 
 
 def _deliver_at_once(runtime: Runtime, kind: AlertType, message: str) -> Iterator[str]:
@@ -151,7 +154,7 @@ def _deliver_at_once(runtime: Runtime, kind: AlertType, message: str) -> Iterato
         message=message,
         created_at=now,
     )
-    for name in sinks_now(in_force, now, lambda: runtime.zone, kind):
+    for name in _sinks(runtime, in_force):
         if name != STDERR and (sink := sink_named(name, in_force.alerts)) is not None:
             try:
                 sinks.deliver(compose(runtime, [alert], context), sink, context)

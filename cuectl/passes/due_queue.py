@@ -248,7 +248,7 @@ class DueQueue:
         from cuectl.alerts.delivery import deliveries_due
         from cuectl.alerts.rules.alert import stderr_line
 
-        due = deliveries_due(tx, effects.now, self._markers)
+        due = deliveries_due(tx, effects.now, self._markers, self._context.in_force.settings)
         effects.lines += [stderr_line(alert) for alert in due.printed]
         effects.deliver = effects.deliver or due.deliver
         drop_stale(tx.store.home, list(due.stale))

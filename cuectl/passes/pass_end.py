@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cuectl.alerts.delivery import DueAlerts
+    from cuectl.definitions.rules.definitions import Settings
     from cuectl.events.sources.round import Coming
     from cuectl.executions.effects import Effects, PassContext
     from cuectl.passes.away.rounds import Away
@@ -45,7 +46,7 @@ def finish(
     store, now = runtime.store, runtime.now()
     with store.transaction(now, limit_s=lock.SETTLE_LIMIT_S) as tx:
         store.flush()
-        alerts = _alerts_due(tx, now)
+        alerts = _alerts_due(tx, now, context.in_force.settings)
         tx.commit()
         store.flush()
         if store.journal.place.size >= store.limits.segment_bytes:
@@ -83,14 +84,14 @@ def finish(
             checkpoint.checkpoint(store)
 
 
-def _alerts_due(tx: Transaction, now: int) -> DueAlerts | None:
+def _alerts_due(tx: Transaction, now: int, settings: Settings) -> DueAlerts | None:
     """Return what is to be done about alerts and pings; None when nothing at all is due."""
     markers = due_markers(tx.store.home, now)
     if not markers:
         return None
     from cuectl.alerts.delivery import deliveries_due
 
-    return deliveries_due(tx, now, markers)
+    return deliveries_due(tx, now, markers, settings)
 
 
 def _tell_alerts(

@@ -213,10 +213,6 @@ def _start(
 
 
 def _with_running(state: CueState, execution: Execution) -> CueState:
-    if state.alerts:
-        from cuectl.alerts.incidents import clear_alerts
-
-        state = clear_alerts(state, "overlap", "missed")
     return replace(state, running=(*state.running, execution.id))
 
 
@@ -265,7 +261,9 @@ def _drop(tx: Transaction, cue: Cue, state: CueState, decision: Drop, effects: E
         message = f"'{cue.name}' missed {count} ({decision.reason})"
         is_full = decision.reason == QUEUE_FULL and is_for_agent(cue.target)
         kind = QUEUE_FULL if is_full else "missed"
-        return open_incident(tx, cue, state, kind, message, execution.id, effects)
+        return open_incident(
+            tx, cue, state, kind, message, execution.id, effects, count=decision.count
+        )
     if decision.reason == "overlap" and streak_alerts(state):
         message = f"'{cue.name}' was skipped {state.overlaps} times in a row: still running"
         return open_incident(tx, cue, state, "overlap", message, execution.id, effects)

@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from cuectl.cues.rules.record import Cue, CueState
     from cuectl.events.rules.event import Event
     from cuectl.executions.effects import Effects, ExecutionEnd
     from cuectl.executions.rules.record import Execution, Start
@@ -95,6 +96,14 @@ def raise_alerts(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
     from cuectl.alerts import incidents
 
     incidents.raise_alerts(tx, end, effects)
+
+
+def close_incidents(tx: Transaction, cue: Cue, state: CueState, effects: Effects) -> None:
+    """Close the incidents of a cue that is deleted, and tell so."""
+    if state.alerts:
+        from cuectl.alerts import incidents
+
+        incidents.close_of_deleted(tx, cue, state, effects)
 
 
 def act_on_failure(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
@@ -176,6 +185,8 @@ REACTIONS = Reactions(
     starts=(ping_start,),
     # An event was recorded that a parked run may wait for.
     hears=(wake_runs,),
+    # A cue is deleted.
+    deletes=(close_incidents,),
     # Types of target whose processes are not started as a handler's.
     starters={"agent": start_turn},
     deliver=deliver_alerts,

@@ -12,7 +12,7 @@ from cuectl.testing.fakes import NEVER, Unexpected, World
 from cuectl.values.times import from_text, to_text
 from cuectl.workflows import loop
 from cuectl.workflows.engine import WorkflowEngine
-from cuectl.workflows.inside import Inside
+from cuectl.workflows.inside import Inside, abandon
 from cuectl.workflows.rules.history import (
     COMMANDS,
     EngineCall,
@@ -71,6 +71,12 @@ class Rehearsal:
         engine = WorkflowEngine(run, turns, driver, self.inside, narrate=self.log.append)
         self.inside.start(procedure(engine, **values))
         self.inside.advance()
+        if world is None:
+            self._leave()
+
+    def _leave(self) -> None:
+        if not self.inside.is_over:
+            abandon(self.inside)
 
     def _meet_again(self, line: Record) -> None:
         """Let the fakes come as far as they had come with a line."""
@@ -157,9 +163,12 @@ class Rehearsal:
         Raises Unexpected, HistoryMismatch, and what the procedure raises but WorkflowErrors.
         """
         inside = self.inside
-        while inside.stopped is None and not (inside.is_over and not self._has_turns()):
-            self.write(self._next())
-            inside.advance(self.history[-1])
+        try:
+            while inside.stopped is None and not (inside.is_over and not self._has_turns()):
+                self.write(self._next())
+                inside.advance(self.history[-1])
+        finally:
+            self._leave()
         if inside.stopped is not None:
             raise inside.stopped
         self.write({"at": to_text(self._ms), **self._end()})

@@ -1,4 +1,4 @@
-"""Runs that begin: their record and their process, and the runs that other runs start."""
+"""Runs that start: their record and their process, and the runs that other runs start."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def new_run(
     cwd: str | None = None,
     run_id: str | None = None,
 ) -> WorkflowRun:
-    """Return the record of a run that begins now.
+    """Return the record of a run that starts now.
 
     Raises NotFound: there is no session `caller`. UsageError: a run can't have the id.
     """
@@ -74,7 +74,7 @@ def id_of(text: str) -> str:
 def begin_run(
     runtime: Runtime, run: WorkflowRun, *, alone: bool = False
 ) -> tuple[WorkflowRun, bool]:
-    """Record a run that is to begin, durable; return it and True, or the one that has its id.
+    """Record a run that is to start, durable; return it and True, or the one that has its id.
 
     With `alone`, one that is not over with the same workflow and arguments counts too.
 
@@ -101,7 +101,7 @@ def _is_same(one: WorkflowRun, other: WorkflowRun) -> bool:
 
 
 def go_on_apart(runtime: Runtime, run: WorkflowRun) -> None:
-    """Start a process that begins or continues a recorded run."""
+    """Start a process that starts or continues a recorded run."""
     start_detached(runtime, ["--home", runtime.home, "workflow", "resume", run.id])
 
 

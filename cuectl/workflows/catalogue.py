@@ -116,7 +116,7 @@ def workflow(
         name: another name for it.
         durable: whether a pass continues a run whose process was lost.
         timeout: limit of a run, in seconds or as `30m`.
-        budget_usd: no turn begins any more when the turns of a run have cost this.
+        budget_usd: no turn starts any more when the turns of a run have cost this.
         max_turns: how many turns a run may have.
         strict: `drain` raises TurnFailed for a turn that has failed, in place of returning it.
 

@@ -8,7 +8,7 @@
    `async def act(call: EngineCall)` runs here and returns JSON, or raises WorkflowError.
 3. Its line `call` is synced before `act` begins; its end is written before the procedure sees it.
    Another exception of `act` (a full disk) is no end: the run crashes, and a resume tries again.
-4. `call.is_old`: an earlier process of the run has begun it; adopt what it
+4. `call.is_old`: an earlier process of the run has started it; adopt what it
    has left, repeat nothing.
 5. Cancelled inside, the task of `act` is cancelled here; its end is `{"cancelled": true}`.
    Where a process that died had cancelled it, `act` does not run again: its tree is ended,
@@ -141,7 +141,7 @@ class Driver:
         self._ended.append((call, result))
 
     def cancel(self, call: EngineCall) -> None:
-        """End what a call has begun; its end still becomes an event."""
+        """End what a call has started; its end still becomes an event."""
         if self._steps.pop(call.n, None) is not None or self._give_up(call):
             self._ended.append((call, {"cancelled": True}))
         else:
@@ -369,16 +369,19 @@ class Driver:
     def _run(self, call: EngineCall, step: FunctionStep, context: Context) -> bool:
         """Run the function of a step; tell whether this thread has the turn to go on."""
         found = context.run(step.run, call)
-        if self._running.pop(call.n, None) is None:
-            return False
-        if not isinstance(found, dict):
-            self._hand_over(call, found, context)
-            return False
-        try:
-            has_turn = self._add(call, found)
-        except OSError as error:
-            self._failure, has_turn = error, False
-        if not has_turn and self._is_for_main:
+        # Until its end is among those that came, the main thread must not think that all is quiet.
+        self._coming[call.n] = call
+        has_turn = False
+        if self._running.pop(call.n, None) is not None:
+            if not isinstance(found, dict):
+                self._hand_over(call, found, context)
+                return False
+            try:
+                has_turn = self._add(call, found)
+            except OSError as error:
+                self._failure = error
+        del self._coming[call.n]
+        if not has_turn and (self._is_for_main or self._is_idle):
             self._wake_main()
         return has_turn
 
@@ -387,7 +390,7 @@ class Driver:
             self._go_on()
 
     def _wake_main(self) -> None:
-        # The loop is closed when the run was over before a function.
+        # The loop is closed when the run ended before a function.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._wake.set)
 

@@ -157,7 +157,7 @@ class WorkflowEngine(RunCalls):
         Raises:
             TimedOut: it took longer.
             TurnInterrupted: the end of a turn was not seen.
-            BudgetExceeded: a turn did not begin.
+            BudgetExceeded: a turn did not start.
             WorkflowError: there is no such session.
         """
         if handle is not None:

@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class CompletedProcess(subprocess.CompletedProcess[str]):
-    """A command of a workflow that is over; `exit`, `stdout`, `stderr` are keys of it too.
+    """A command of a workflow that has ended; `exit`, `stdout`, `stderr` are keys of it too.
 
     Attributes:
         interrupted: whether it ended unseen, while the run had no process.

@@ -50,7 +50,7 @@ class ChildRun:
         return self._engine.child_end(self.id, self._on_end).__await__()
 
     async def cancel(self) -> None:
-        """End the run, and return when it is over."""
+        """End the run, and return when it has ended."""
         await self._engine.cancel_child(self.id)
 
 

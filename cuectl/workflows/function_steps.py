@@ -161,7 +161,7 @@ def _start(function: Callable[[], Any]) -> asyncio.Future[Any]:
             finish = partial(ended.set_result, context.run(function))
         except BaseException as error:  # noqa: BLE001
             finish = partial(ended.set_exception, _Raised(error))
-        # The loop is closed when the run was over before the function.
+        # The loop is closed when the run ended before the function.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(finish)
 

@@ -7,6 +7,8 @@ done for a call is done outside, see driver.py; the inside knows neither store n
 from __future__ import annotations
 
 import asyncio
+import atexit
+import gc
 import json
 import os
 import sys
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 
     Act = Callable[[EngineCall], Awaitable[Any]]
 
+# Procedures that are left where they stand: collected, they would run their clean-up, at any time
+# and in the middle of others.
+ABANDONED: list[Inside] = []
 _OURS = os.path.dirname(os.path.dirname(__file__))
 NOT_THE_AUTHORS = (f"{_OURS}/", f"{os.path.dirname(os.__file__)}/", "<frozen")
 
@@ -57,7 +62,7 @@ class Outside(Protocol):
         """Let a call end as it has ended before; that becomes an event."""
 
     def cancel(self, call: EngineCall) -> None:
-        """End what a call has begun; its end still becomes an event."""
+        """End what a call has started; its end still becomes an event."""
 
     def ask(self, make: Callable[[], Any]) -> Any:
         """Call a function outside and return what it gives."""
@@ -80,7 +85,7 @@ class Pending:
         inside.loop.next_number()
 
     def done(self) -> bool:
-        """Tell whether it is over."""
+        """Tell whether it has ended."""
         return self._is_done
 
     def end(self, result: Record) -> None:
@@ -92,7 +97,7 @@ class Pending:
                 future.set_result(None)
 
     def _future(self) -> Future:
-        """Return what is done when the call is over; cancelled, only the waiting for it is."""
+        """Return what is done when the call has ended; cancelled, only the waiting for it is."""
         future = self._inside.loop.create_future()
         self._waiting.append(future)
         return future
@@ -167,7 +172,7 @@ class Inside:
 
     @property
     def is_over(self) -> bool:
-        """Whether the procedure is over, with all that it has begun on its loop."""
+        """Whether the procedure has ended, with all that it has started on its loop."""
         return self._is_closing and not self.loop.ready and not self.loop.open_tasks()
 
     def tell(self, text: str) -> None:
@@ -329,7 +334,7 @@ class Inside:
             self.outside.cancel(pending.call)
 
     def value(self, name: str, arguments: Record, make: Callable[[], Any]) -> Any:
-        """Return the value of a call that is over at once, the same one in a resumed run.
+        """Return the value of a call that ends at once, the same one in a resumed run.
 
         It is durable with the next line that is. Raises WorkflowError when `make` has.
         """
@@ -365,7 +370,7 @@ class Inside:
         return self._notes_left < 0
 
     def checkpoint(self, name: str, payload: Any) -> None:
-        """Note a state that a resumed run can begin from."""
+        """Note a state that a resumed run can start from."""
         self._check()
         at = to_text(self.outside.now())
         made = {"type": "checkpoint", "at": at, "name": name, "payload": payload}
@@ -375,7 +380,7 @@ class Inside:
     def resume_state(self) -> Any:
         """Return the newest checkpoint of the processes before this one, None for none.
 
-        The procedure goes another way from here, so a segment of the history begins, which later
+        The procedure goes another way from here, so a segment of the history starts, which later
         processes replay, unless there is a newer checkpoint. Calls after the checkpoint that are
         made again, in whatever order, are taken over.
         """
@@ -415,6 +420,14 @@ class Inside:
                 self.write({"type": "patch", "at": to_text(self.outside.now()), "name": name})
             known = self._patches[name] = found is not False
         return bool(known)
+
+
+def abandon(inside: Inside) -> None:
+    """Leave a procedure where it stands, for as long as this process lives."""
+    if not ABANDONED:
+        # At the end, too: what its clean-up calls, as asyncio in C, is taken down before it then.
+        atexit.register(gc.freeze)
+    ABANDONED.append(inside)
 
 
 def _place(frame: FrameType | None) -> str | None:

@@ -261,7 +261,7 @@ async def wait_for(fut: Awaitable[Any], timeout: float | None) -> Any:
 
 
 def as_completed(fs: Iterable[Awaitable[Any]], *, timeout: float | None = None) -> Any:
-    """Return what is over, one after the other, from tasks that are made in the given order.
+    """Return what has ended, one after the other, from tasks that are made in the given order.
 
     asyncio's own makes them in the order of a set of coroutines, another one in each process.
     """

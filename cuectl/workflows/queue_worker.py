@@ -93,7 +93,7 @@ class QueueWorker:
         session = Session(handle=handle, agent=agent.name, run=task.id, created_at=now, last_at=now)
         open_session(self.runtime, session)
         limit = self.queue.timeout_s
-        # A turn that a killed worker has begun is waited for, and never begun again.
+        # A turn that a killed worker has started is waited for, and never started again.
         call = EngineCall(step=task.attempt, name="task", arguments={}, is_old=True)
         turn = turns.take(handle, task.payload, call, limit_s=limit)
         self._task = asyncio.ensure_future(turn)
@@ -131,7 +131,7 @@ class QueueWorker:
 
 
 def _said(task: asyncio.Task[Record]) -> tuple[str, str]:
-    """Return status and text of a turn that is over."""
+    """Return status and text of a turn that has ended."""
     if task.cancelled():
         return ERROR, "the worker was ended"
     if (error := task.exception()) is not None:

@@ -141,7 +141,7 @@ def any_task(source: ViewReader, text: str) -> QueueTask:
 
 
 def tasks_of(source: ViewReader, *, ended: bool) -> list[QueueTask]:
-    """Return the tasks of all queues in their order, those that are over first."""
+    """Return the tasks of all queues in their order, those that have ended first."""
     live = sorted(_tasks(source, "task."), key=lambda task: (task.queue, task.number))
     return [*(_tasks(source, "done.") if ended else ()), *live]
 
@@ -202,7 +202,7 @@ def _end(tx: Transaction, task: QueueTask, status: TaskStatus, **more: Any) -> Q
 def end_task(
     runtime: Runtime, task: QueueTask, status: str, text: str, usage: Record | None = None
 ) -> QueueTask:
-    """Record how an attempt ended: the task is over, or pending again.
+    """Record how an attempt ended: the task has ended, or is pending again.
 
     One whose end nobody saw may have done its work, so it is not tried again.
     """
@@ -236,7 +236,7 @@ def cancel_tasks_of(runtime: Runtime, run_id: str) -> None:
 
 
 def cancel_task(runtime: Runtime, task: QueueTask) -> QueueTask:
-    """Ask for the end of a task, which has not ended; one without a worker is over at once."""
+    """Ask for the end of a task, which has not ended; one without a worker ends at once."""
     if task.status is TaskStatus.RUNNING and not is_at_work(runtime.home, task):
         end_tree_now(task.id)
     with runtime.store.transaction(runtime.now()) as tx:

@@ -18,7 +18,7 @@ from cuectl.workflows import loop
 from cuectl.workflows.again.code import code_of
 from cuectl.workflows.driver import Abandoned, Driver
 from cuectl.workflows.engine import WorkflowEngine
-from cuectl.workflows.inside import Inside
+from cuectl.workflows.inside import ABANDONED, Inside, abandon
 from cuectl.workflows.printed import kept_output
 from cuectl.workflows.rules.accounts import failures, sums_of
 from cuectl.workflows.rules.history import (
@@ -51,8 +51,6 @@ if TYPE_CHECKING:
 
 DRAIN_S = 30.0
 CLEAN_UP_S = 10.0
-# Procedures that are not over: collected, they would run their clean-up.
-ABANDONED: list[Inside] = []
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -89,7 +87,7 @@ class Runner:
         self._grace: asyncio.TimerHandle | None = None
 
     def go(self) -> WorkflowRun:
-        """Run until the procedure is over or the run is parked; return its record."""
+        """Run until the procedure has ended or the run is parked; return its record."""
         # Not asyncio.run, which would cancel a parked procedure and so run its clean-up.
         outer = asyncio.new_event_loop()
         asyncio.set_event_loop(outer)
@@ -152,7 +150,7 @@ class Runner:
         finally:
             inside_left = getattr(self, "inside", None)
             if inside_left is not None and not inside_left.is_over:
-                ABANDONED.append(inside_left)
+                abandon(inside_left)
             steps.close()
             history.close()
 

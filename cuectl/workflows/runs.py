@@ -41,7 +41,7 @@ _ONE_YEAR = 365 * DAY
 
 
 def stage_run(tx: Transaction, kind: str, run: WorkflowRun) -> None:
-    """Stage a change of a run; the view of one that is over stands under another name."""
+    """Stage a change of a run; the view of one that has ended stands under another name."""
     live, ended = paths.live_run(run.id), paths.ended_run(run.id)
     run = replace(run, waits=tuple(_looked_at(tx, wait) for wait in run.waits))
     known = tx.read(ended)
@@ -185,7 +185,7 @@ def is_alive(home: str, run: WorkflowRun) -> bool:
 
 
 def is_lost(home: str, run: WorkflowRun) -> bool:
-    """Tell whether a run that was at work has no process any more; one to begin may get one."""
+    """Tell whether a run that was at work has no process any more; one to start may get one."""
     is_at_work = run.status is RunStatus.RUNNING and run.pass_id is not None
     return is_at_work and not is_alive(home, run)
 
@@ -210,6 +210,12 @@ def public(home: str, run: WorkflowRun) -> Record:
     record["progress"] = told.get("progress") or run.progress
     record["values"] = run.values | told.get("set", {})
     return record | {"log_path": history_path(home, run.id)}
+
+
+def progress_text(progress: Record) -> str:
+    """Return how far a run has come as a person reads it."""
+    text = f"{progress['done']:g} of {progress['total']:g}"
+    return f"{text}: {progress['note']}" if progress["note"] else text
 
 
 def answer_run(runtime: Runtime, text: str, answer: str, step: int | None) -> WorkflowRun:
@@ -257,7 +263,7 @@ async def wait_in_place(runtime: Runtime, run: WorkflowRun, what: Record) -> Wor
 
 
 def until_over(runtime: Runtime, run: WorkflowRun) -> WorkflowRun:
-    """Wait until a run that others work on is over, or has lost its process; return it."""
+    """Wait until a run that others work on has ended, or has lost its process; return it."""
     import select
 
     store = runtime.store
@@ -274,7 +280,7 @@ def until_over(runtime: Runtime, run: WorkflowRun) -> WorkflowRun:
 
 
 def run_id_of(execution: Execution, attempt: int) -> str:
-    """Return the id of the run that an attempt begins."""
+    """Return the id of the run that an attempt starts."""
     letters = execution.id.removeprefix(EXECUTION_PREFIX)
     return f"{RUN_PREFIX}{letters}" if attempt == 1 else f"{RUN_PREFIX}{letters}-{attempt}"
 

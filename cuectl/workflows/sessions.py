@@ -110,7 +110,7 @@ def end_turn(
     resumes: bool,
     charge: Callable[[Transaction], None],
 ) -> None:
-    """Record that a turn is over, once, and what it costs.
+    """Record that a turn has ended, once, and what it costs.
 
     `resumes`: its program can go on with the conversation.
     """

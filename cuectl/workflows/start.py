@@ -78,7 +78,7 @@ def start(
 
 
 def start_apart(runtime: Runtime, run: WorkflowRun) -> None:
-    """Start the process of a recorded run. Raises TimeLimit: it did not begin."""
+    """Start the process of a recorded run. Raises TimeLimit: it did not start."""
     go_on_apart(runtime, run)
     deadline = monotonic_s() + _BEGINS_WITHIN_S
     while monotonic_s() < deadline:

@@ -63,8 +63,8 @@ class SessionTurns:
     ) -> Record:
         """Give a session a prompt and return its message, once it and its agent are free.
 
-        A turn that an earlier process has begun for the same call is not begun again. What it has
-        used is noted at the call. Raises BudgetExceeded.
+        A turn that an earlier process has started for the same call is not started again. What it
+        has used is noted at the call. Raises BudgetExceeded.
         """
         turn = f"{self.run_id}.{call.step}"
         held = [await _held([workflow_files.turn_lock(self.runtime.home, handle)], turn)]
@@ -180,7 +180,7 @@ class SessionTurns:
         return record | {"body": self.masked(body), "status": status}
 
     def hide_secrets(self, step: int) -> None:
-        """Mask the files of a step that is over and on record; those still written to stay."""
+        """Mask the files of a step that has ended and is on record; those still written to stay."""
         for name in ("out", "err", "prompt"):
             path = self._file(step, name)
             # On a full disk they stay as they are.
@@ -222,7 +222,7 @@ class Ledger:
         return None if budget is None else max(0.0, budget - self.spent["cost_usd"])
 
     def refusal(self, agent: AgentDefinition) -> str | None:
-        """Return why no other turn of an agent may begin, and tell it; None when it may."""
+        """Return why no other turn of an agent may start, and tell it; None when it may."""
         why = refusal(self.spent, *self._limits, agent.name, agent.budget_usd)
         if why is not None:
             self._tell(why)
@@ -274,7 +274,7 @@ def _resumes(agent: AgentDefinition) -> bool:
 
 
 def _conversation_id(run_id: str, step: int) -> str:
-    """Return the id of a conversation that a turn begins, the same one when it is resumed."""
+    """Return the id of a conversation that a turn starts, the same one when it is resumed."""
     import hashlib
     import uuid
 
@@ -346,7 +346,7 @@ class Sent:
         return replace(message, body=body)
 
     def done(self) -> bool:
-        """Tell whether the turn is over."""
+        """Tell whether the turn has ended."""
         return self.pending.done()
 
     def __await__(self) -> Generator[Any, None, str]:

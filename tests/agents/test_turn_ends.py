@@ -227,7 +227,11 @@ def test_a_program_that_stays_after_its_result_has_answered(
 ) -> None:
     """Its answer is its answer, though it never ends; it does not hold its slot for that long."""
     script = f"{_prints(*events)}{afterwards}"
-    end = turns.run(turn(driver, script, result_grace_s=0.2, idle_timeout_s=0.1))
+    # One is enough to see that silence after the result does not count.
+    limits = {"result_grace_s": 0.2, "idle_timeout_s": None}
+    if driver == "claude":
+        limits = {"result_grace_s": 2.2, "idle_timeout_s": 2.0}
+    end = turns.run(turn(driver, script, **limits))
     assert (end.status, end.text) == ("succeeded", "the work is done")
     assert end.reason == "it was ended, because it stayed after its final result"
 
@@ -251,7 +255,7 @@ def test_who_ends_within_the_grace_is_left_alone(
 def test_a_result_that_comes_just_before_the_time_limit_counts(
     turns: TurnRunner, turn: Callable[..., Turn]
 ) -> None:
-    asked = replace(turn("codex", f"{_prints(CODEX_SAID, CODEX_DONE)}sleep 60"), timeout_s=0.5)
+    asked = replace(turn("codex", f"{_prints(CODEX_SAID, CODEX_DONE)}sleep 60"), timeout_s=2.0)
     end = turns.run(asked)
     assert (end.succeeded, end.text) == (True, "the work is done")
 
@@ -279,8 +283,8 @@ def test_a_result_that_comes_just_before_the_time_limit_counts(
 def test_who_falls_silent_is_ended_with_its_own_last_error_as_the_reason(
     turns: TurnRunner, turn: Callable[..., Turn], driver: str, script: str, said: str
 ) -> None:
-    end = turns.run(turn(driver, f"{script}\nsleep 60", idle_timeout_s=0.3))
-    reason = f"nothing was printed for 0.3 s; its last error: {said}"
+    end = turns.run(turn(driver, f"{script}\nsleep 60", idle_timeout_s=1.0))
+    reason = f"nothing was printed for 1 s; its last error: {said}"
     assert (end.status, end.reason, end.error) == ("timed_out", reason, reason)
 
 
@@ -288,8 +292,8 @@ def test_who_falls_silent_is_ended_with_its_own_last_error_as_the_reason(
 def test_who_prints_now_and_then_to_either_stream_is_not_silent(
     turns: TurnRunner, turn: Callable[..., Turn], stream: str
 ) -> None:
-    script = f"for n in 1 2 3 4 5 6; do echo $n >&{stream}; sleep 0.25; done; echo done"
-    end = turns.run(turn("command", script, idle_timeout_s=0.8))
+    script = f"for n in 1 2 3 4 5 6 7 8 9; do echo $n >&{stream}; sleep 0.25; done; echo done"
+    end = turns.run(turn("command", script, idle_timeout_s=2.0))
     assert end.succeeded
     assert end.text.endswith("done")
 
@@ -362,8 +366,8 @@ def test_the_turns_of_a_session_end_and_count_like_all_others(cuectl: Cuectl) ->
 
 def test_a_silent_turn_of_a_session_says_its_last_error(cuectl: Cuectl) -> None:
     path = program(cuectl, "codex", f"#!/bin/sh\n{_prints(*CODEX_BEGUN, CODEX_LOST)}sleep 60\n")
-    agent = f"{{driver: codex, cmd: ['{path}'], idle_timeout: 0.3s}}"
+    agent = f"{{driver: codex, cmd: ['{path}'], idle_timeout: 2s}}"
     cuectl.files({"talk.py": TALK, "cue.yaml": f"agents: {{cx: {agent}}}\nworkflows: [talk.py]\n"})
     assert cuectl.run("apply", "cue.yaml").status == 0
-    said = "the turn printed nothing for 0.3 s; its last error: Reconnecting... 2/5"
+    said = "the turn printed nothing for 2 s; its last error: Reconnecting... 2/5"
     assert cuectl.json("workflow", "run", "talk")["result"] == [["error", said]] * 2

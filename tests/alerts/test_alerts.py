@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cuectl.alerts.alerts import acknowledge, raise_alert, read_alert, sink_keys
-from cuectl.alerts.incidents import clear_alerts
+from cuectl.alerts.alerts import raise_alert, read_alert, sink_keys
 from cuectl.alerts.rules.alert import (
     Alert,
     DeliveryStatus,
@@ -14,7 +13,7 @@ from cuectl.alerts.rules.alert import (
     stderr_line,
 )
 from cuectl.alerts.rules.routing import RoutedAlert
-from cuectl.cues.rules.record import Cue, CueState
+from cuectl.cues.rules.record import Cue
 from cuectl.definitions.rules.definitions import AlertSink
 from cuectl.store.journal.segments import read_lines
 from cuectl.store.views import due_markers
@@ -31,7 +30,6 @@ CUE = Cue(
     created_at=0,
     updated_at=0,
 )
-QUIET = CueState()
 SINKS = {
     "default": AlertSink(name="default", kind="stderr"),
     "ops": AlertSink(name="ops", kind="command", argv=("true",)),
@@ -41,13 +39,13 @@ SINKS = {
 }
 
 
-def raised(runtime: Runtime, state: CueState | None = QUIET, **more: Any) -> CueState | None:
-    """Raise an alert of CUE in a change of its own and return the state after it."""
+def raised(runtime: Runtime, **more: Any) -> Alert | None:
+    """Raise an alert of CUE in a change of its own."""
     usual: dict[str, Any] = {"type": "missed", "message": "'backup' missed", "cue": CUE}
     usual |= {"sinks": ("stderr",), "execution_id": None}
     now = runtime.now()
     with runtime.store.transaction(now) as tx:
-        return raise_alert(tx, now, **(usual | more), state=state, randomness=runtime.random(9))
+        return raise_alert(tx, now, **(usual | more), randomness=runtime.random(9))
 
 
 def alerts(runtime: Runtime) -> list[Alert]:
@@ -65,11 +63,10 @@ def markers(runtime: Runtime) -> list[tuple[int, str]]:
     return [(marker.at, marker.id) for marker in found if marker.kind == "a"]
 
 
-def test_an_alert_is_in_the_journal_and_open_for_its_cue(runtime: Runtime) -> None:
-    state = raised(runtime, execution_id="exec_1")
+def test_an_alert_is_in_the_journal(runtime: Runtime) -> None:
+    there = raised(runtime, execution_id="exec_1")
     (alert,) = alerts(runtime)
-    assert state is not None
-    assert state.alerts == (("missed", alert.id),)
+    assert there == alert
     assert (alert.type, alert.severity, alert.cue_name) == ("missed", "warning", "backup")
     (line,) = read_lines(runtime.home)
     assert line["type"] == "alert.raised"
@@ -77,41 +74,10 @@ def test_an_alert_is_in_the_journal_and_open_for_its_cue(runtime: Runtime) -> No
     assert line["detail"]["message"] == "'backup' missed"
 
 
-def test_while_an_alert_is_open_no_other_of_its_type_is_raised_for_the_cue(
-    runtime: Runtime,
-) -> None:
-    state = raised(runtime)
-    assert raised(runtime, state) == state
-    assert len(alerts(runtime)) == 1
-    other = raised(runtime, state, type="overlap")
-    assert other is not None
-    assert [kind for kind, _ in other.alerts] == ["missed", "overlap"]
-
-
-def test_the_end_of_the_condition_makes_the_next_one_an_alert_again(runtime: Runtime) -> None:
-    state = raised(runtime)
-    assert state is not None
-    cleared = clear_alerts(state, "missed", "overlap")
-    assert cleared.alerts == ()
-    assert clear_alerts(cleared, "missed") is cleared
-    raised(runtime, cleared)
-    assert len(alerts(runtime)) == 2
-
-
-def test_to_have_seen_an_alert_does_not_raise_the_next_one(runtime: Runtime) -> None:
-    state = raised(runtime)
-    (alert,) = alerts(runtime)
-    with runtime.store.transaction(runtime.now()) as tx:
-        acknowledge(tx, alert, runtime.now())
-    raised(runtime, state)
-    (alert,) = alerts(runtime)
-    assert alert.acknowledged_at == runtime.now()
-
-
 def test_an_alert_without_a_cue_is_an_edge_by_its_subject(runtime: Runtime) -> None:
     for _ in range(3):
-        raised(runtime, None, cue=None, type="view_quarantined", subject="cues/a.json")
-    raised(runtime, None, cue=None, type="view_quarantined", subject="cues/b.json")
+        raised(runtime, cue=None, type="view_quarantined", subject="cues/a.json")
+    raised(runtime, cue=None, type="view_quarantined", subject="cues/b.json")
     assert len(alerts(runtime)) == 2
 
 

@@ -43,7 +43,13 @@ def test_a_streak_of_failures_is_told_once_until_a_success_ends_it(
         state.ends()
         == ["failed(exit status 1)"] * 5 + ["succeeded"] + ["failed(exit status 1)"] * 4
     )
-    assert state.alerts() == ["consecutive_failures"] * 2
+    # The second streak begins within `remind` of the recovery, so it waits for its message.
+    assert state.alerts() == ["consecutive_failures", "recovered", "consecutive_failures"]
+    first, over, second = cuectl.json("alerts", "list", "--all")
+    assert [one["failures"] for one in (first, over, second)] == [5, 5, 4]
+    assert first["resolved_at"] == over["created_at"]
+    assert second["delivered"]["stderr"]["next_at"] > over["created_at"]
+    assert [one["id"] for one in cuectl.json("alerts", "list")] == [second["id"]]
 
 
 def test_an_id_that_is_like_no_other_gets_no_suggestion(runtime: Runtime) -> None:

@@ -17,8 +17,8 @@ NIGHT = "2026-11-21T02:30:00Z"
 
 
 def done(mode: str, **more: Any) -> Execution:
-    said: dict[str, Any] = {"outcome_state": "verification_failed"} | more
-    said.setdefault("policy", Policy(verification=mode))
+    said: dict[str, Any] = {"outcome_state": "verification_failed"}
+    said |= {"policy": Policy(verification=mode)} | more
     return Execution(
         id="exec_1",
         cue_id="cue_1",

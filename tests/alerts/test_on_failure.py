@@ -44,8 +44,9 @@ def test_a_failure_pauses_what_repeats_and_says_so(cuectl: Cuectl) -> None:
     run(cuectl)
     shown = cuectl.json("get", "job")
     assert (shown["status"], shown["next_run"]) == ("paused", None)
-    (notice,) = cuectl.json("alerts", "list", "--all")
-    assert notice["type"] == "notification"
+    found = {one["type"]: one for one in cuectl.json("alerts", "list", "--all")}
+    assert sorted(found) == ["consecutive_failures", "notification"]
+    notice = found["notification"]
     assert notice["message"] == "'job' failed and is paused now: cuectl resume job"
     assert cuectl.json("resume", "job")[0]["status"] == "active"
 
@@ -55,7 +56,7 @@ def test_nothing_is_paused_that_does_not_ask(cuectl: Cuectl, asked: dict[str, An
     made(cuectl, asked, "--", "false")
     run(cuectl)
     assert cuectl.json("get", "job")["status"] == "active"
-    assert notices(cuectl) == []
+    assert notices(cuectl) == ["consecutive_failures"]
 
 
 def test_a_success_pauses_nothing_and_calls_nobody(cuectl: Cuectl, receiver: Receiver) -> None:
@@ -175,17 +176,17 @@ def test_a_file_says_it_and_the_text_of_a_cue_keeps_it(cuectl: Cuectl) -> None:
     assert cuectl.json("update", "job", "--no-on-failure")["policy"]["on_failure"] is None
 
 
-@pytest.mark.parametrize(("words", "alerts"), [((), 0), (("--alert-after", "1"), 1)])
-def test_the_first_failure_is_told_where_that_is_asked(
-    cuectl: Cuectl, words: tuple[str, ...], alerts: int
+@pytest.mark.parametrize(("words", "settings", "told"), [((), 1, 1), ((), 2, 2), ("3", 2, 3)])
+def test_a_failure_is_told_after_as_many_as_the_cue_or_else_the_settings_say(
+    cuectl: Cuectl, words: tuple[str, ...], settings: int, told: int
 ) -> None:
-    cuectl.at(START).run("create", "--name", "job", *words, "--", "false")
-    run(cuectl)
-    assert notices(cuectl) == ["consecutive_failures"] * alerts
-    run(cuectl)
-    assert notices(cuectl) == ["consecutive_failures"] * alerts
-    run(cuectl)
-    assert notices(cuectl) == ["consecutive_failures"]
+    cuectl.home.mkdir(mode=0o700)
+    (cuectl.home / "cue.yaml").write_text(f"settings: {{alert_after: {settings}}}\n")
+    options = ("--alert-after", *words) if words else ()
+    cuectl.at(START).run("create", "--name", "job", *options, "--", "false")
+    for number in range(1, 4):
+        run(cuectl)
+        assert notices(cuectl) == ["consecutive_failures"] * (number >= told)
 
 
 def test_a_first_failure_with_an_alert_of_its_own_raises_no_other(cuectl: Cuectl) -> None:

@@ -184,26 +184,36 @@ def test_a_wrong_password_and_a_refused_recipient_are_complained_of_at_once(cuec
     assert later.stderr.count("alert: delivery_failed: ") == 2
 
 
-def test_in_quiet_hours_only_what_is_critical_is_sent_and_the_rest_afterwards(
+def test_in_quiet_hours_only_what_is_critical_is_sent_and_the_rest_afterwards_as_one(
     cuectl: Cuectl,
 ) -> None:
     got = cuectl.work / "got"
     script = 'echo "$1" >> "$0"'
-    sink = {"command": ["sh", "-c", script, str(got), "{{ alert.cue }}"]}
+    sink = {"command": ["sh", "-c", script, str(got), "{{ alert.type }} {{ alert.short }}"]}
     prepared(cuectl, {"default": sink}, quiet="22:00-07:00", timezone="Europe/Berlin")
     proof = ("--verification-mode", "require_external_id")
-    cuectl.at("2026-11-21T02:00:00Z")
-    cuectl.run("create", "--name", "report", *proof, "--in", "10m", "--", "true")
+    for name in ("report", "audit"):
+        cuectl.at("2026-11-21T02:00:00Z")
+        cuectl.run("create", "--name", name, *proof, "--in", "10m", "--", "true")
     passed(cuectl)
-    assert got.read_text() == "backup\n"
-    (kept,) = (it for it in cuectl.json("alerts", "list") if it["cue_name"] == "report")
-    assert kept["delivered"]["default"] == {
-        "status": "pending",
-        "tries": 0,
-        "next_at": "2026-11-21T06:00:00Z",
-        "error": "kept until the quiet hours are over (22:00-07:00)",
-    }
+    failed = f"consecutive_failures {HOST}: 'backup' failed: exit 12: rsync: disk full\n"
+    assert got.read_text() == failed
+    kept = {it["cue_name"]: it["delivered"] for it in cuectl.json("alerts", "list")}
+    assert (
+        kept["report"]
+        == kept["audit"]
+        == {
+            "default": {
+                "status": "pending",
+                "tries": 0,
+                "next_at": "2026-11-21T06:00:00Z",
+                "error": "kept until the quiet hours are over (22:00-07:00)",
+            }
+        }
+    )
     passed(cuectl, "2026-11-21T05:59:00Z")
-    assert got.read_text() == "backup\n"
+    assert got.read_text() == failed
     passed(cuectl, "2026-11-21T06:00:00Z")
-    assert got.read_text() == "backup\nreport\n"
+    digest = got.read_text().removeprefix(failed)
+    assert digest.startswith(f"digest {HOST}: 2 cues fail: ")
+    assert digest.count("\n") == 1

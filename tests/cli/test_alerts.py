@@ -12,7 +12,6 @@ from jsonschema import Draft202012Validator
 from cuectl.alerts.alerts import raise_alert
 from cuectl.alerts.rules.alert import AlertType
 from cuectl.cli.commands.alerts import TYPES
-from cuectl.cues.rules.record import CueState
 from cuectl.values.times import from_text
 from tests.alerts.test_alerts import CUE
 
@@ -42,7 +41,6 @@ def raised(cuectl: Cuectl, clock: ManualClock, runtime: Runtime) -> Cuectl:
                 type=kind,
                 message=message,
                 cue=cue,
-                state=CueState() if cue else None,
                 execution_id=None,
                 sinks=("stderr",),
                 randomness=theirs.random(9),
@@ -51,7 +49,7 @@ def raised(cuectl: Cuectl, clock: ManualClock, runtime: Runtime) -> Cuectl:
 
 
 def test_there_are_no_alerts_at_first(cuectl: Cuectl) -> None:
-    cuectl.run("alerts", "list").gives(stderr="no open alerts (--all shows acknowledged ones)\n")
+    cuectl.run("alerts", "list").gives(stderr="no open alerts (--all shows those of the past)\n")
     assert cuectl.json("alerts", "list") == []
     assert not cuectl.home.exists()
 
@@ -258,7 +256,6 @@ def test_a_name_that_writes_to_the_terminal_is_shown_and_not_sent(
             type="missed",
             message=evil,
             cue=replace(CUE, name=evil),
-            state=CueState(),
             execution_id=None,
             sinks=(evil,),
             randomness=theirs.random(9),

@@ -107,6 +107,8 @@ def test_a_cue_is_printed_whole_as_json(cuectl: Cuectl) -> None:
         "alert": ["ops", "hook"],
         "ping_url": None,
         "alert_after": None,
+        "remind_s": None,
+        "tags": [],
         "on_failure": None,
     }
     assert cue["next_run"] == "2026-11-21T09:12:00Z"

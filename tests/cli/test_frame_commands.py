@@ -35,7 +35,7 @@ def test_version_prints_versions_and_paths(cuectl: Cuectl) -> None:
         ("cuectl", VERSION),
         ("python", python),
         ("platform", sys.platform),
-        ("state_format", "1"),
+        ("state_format", "2"),
         ("home", str(home)),
         ("program", str(program)),
         ("interpreter", sys.executable),

@@ -11,7 +11,6 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from cuectl.alerts.alerts import raise_alert
-from cuectl.cues.rules.record import CueState
 from tests.alerts.test_alerts import CUE
 from tests.fixtures.observing import until
 
@@ -158,10 +157,10 @@ def test_what_failed_in_the_last_day_is_counted_by_cue(cuectl: Cuectl) -> None:
     for name in ("bad", "bad", "doubtful", "good"):
         run(cuectl, "fire", name)
         run(cuectl, "run-due")
-    found = look(cuectl)
+    found = look(cuectl, status=4)
     assert found["failed"] == {"bad": 2, "doubtful": 1}
     assert ("warning", "failed") in codes(found)
-    found = look(cuectl.at("2026-11-22T02:10:00Z"))
+    found = look(cuectl.at("2026-11-22T02:10:00Z"), status=4)
     assert found["failed"] == {}
 
 
@@ -170,8 +169,8 @@ def test_what_failed_long_ago_and_not_passed_since_still_fails(cuectl: Cuectl) -
     run(cuectl, "fire", "monthly")
     run(cuectl, "run-due")
     cuectl.at("2026-11-25T02:00:00Z")
-    assert [one["cue_name"] for one in look(cuectl)["failing"]] == ["monthly"]
-    assert run(cuectl, "status").stdout.startswith("✗ 1 of 1 cue failing\n  ✗ monthly  failed ")
+    assert [one["cue_name"] for one in look(cuectl, status=4)["failing"]] == ["monthly"]
+    assert cuectl.run("status").stdout.startswith("✗ 1 of 1 cue failing\n  ✗ monthly  failed ")
 
 
 def test_a_failure_that_somebody_has_accepted_is_none_any_more(cuectl: Cuectl) -> None:
@@ -190,19 +189,17 @@ def test_open_alerts_are_warnings_and_critical_ones_are_problems(
     theirs = replace(runtime, home=str(cuectl.home))
     now = theirs.now()
     run(cuectl, "run-due")
-    state: CueState | None = CueState()
     for kind, level, status in (
         ("verification_failed", "warning", 0),
         ("consecutive_failures", "problem", 4),
     ):
         with theirs.store.transaction(now) as tx:
-            state = raise_alert(
+            raise_alert(
                 tx,
                 now,
                 type=kind,
                 message="'backup' is not well",
                 cue=CUE,
-                state=state,
                 execution_id=None,
                 sinks=("stderr",),
                 randomness=theirs.random(9),

@@ -73,7 +73,7 @@ def test_fire_waits_for_a_handler_no_longer_than_it_was_told(
     impatient: Cuectl, state: StoreState
 ) -> None:
     impatient.run("create", "--name", "job", "--shell", "sleep 600")
-    answer = impatient.run("fire", "job", "--wait", "--timeout", "0.5s", limit_s=60)
+    answer = impatient.run("fire", "job", "--wait", "--timeout", "2s", limit_s=60)
 
     assert answer.status == 124
     assert state.ends()[0].startswith("cancelled")

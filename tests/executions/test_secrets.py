@@ -220,7 +220,7 @@ from cuectl.workflow import workflow
 @workflow
 async def flow(engine):
     done = await engine.bash('echo "out $TOKEN"; echo "err $TOKEN" >&2')
-    await engine.bash('echo "slow $TOKEN"; sleep 60', timeout=0.5)
+    await engine.bash('echo "slow $TOKEN"; sleep 60', timeout=2)
     return done.stdout
 """
     cuectl.files({"flows.py": flow})

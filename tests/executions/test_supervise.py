@@ -128,7 +128,7 @@ def test_who_ignores_the_signal_is_killed_after_its_grace(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervise, "GRACE_S", 0.3)
-    bench.start("trap '' TERM; while :; do sleep 0.05; done", timeout_s=0.1)
+    bench.start("trap '' TERM; while :; do sleep 0.05; done", timeout_s=1.5)
     began = time.monotonic()
     (one,) = bench.collect()
 
@@ -138,7 +138,7 @@ def test_who_ignores_the_signal_is_killed_after_its_grace(
 
 def test_who_goes_in_time_is_not_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervise, "GRACE_S", 600.0)
-    bench.start("trap 'exit 3' TERM; sleep 600 & wait", timeout_s=1.0)
+    bench.start("trap 'exit 3' TERM; sleep 600 & wait", timeout_s=2.0)
     (one,) = bench.collect()
 
     assert ended_of(one, NOW).exit_code == 3
@@ -177,7 +177,7 @@ def test_what_nothing_ends_is_given_up_and_named(
     monkeypatch.setattr(supervise, "KILL_S", 0.3)
     with monkeypatch.context() as patched:
         patched.setattr(process_tree, "kill", lambda *known: process_tree.members(*known))
-        bench.start("trap '' TERM; while :; do sleep 0.05; done", timeout_s=0.1)
+        bench.start("trap '' TERM; while :; do sleep 0.05; done", timeout_s=1.5)
         pid = next(iter(bench.supervisor.running))
         (one,) = bench.collect()
     ended = ended_of(one, NOW)

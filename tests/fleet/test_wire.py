@@ -89,7 +89,7 @@ def test_what_nobody_has_sealed_is_dropped(anything: bytes | str) -> None:
         wire.unseal(SECRET, Kind.START, anything)
 
 
-@pytest.mark.parametrize("kind", sorted(set(Kind) - {Kind.START}))
+@pytest.mark.parametrize("kind", [one for one in Kind if one is not Kind.START])
 def test_a_start_is_nothing_else(kind: Kind) -> None:
     with pytest.raises(Dropped) as caught:
         wire.unseal(SECRET, kind, wire.seal(SECRET, Kind.START, {}))

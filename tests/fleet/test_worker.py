@@ -193,7 +193,7 @@ def test_another_definition_is_refused_where_the_executor_is_strict(fleet: Fleet
 
 
 def test_a_tree_is_ended_at_its_limit(fleet: Fleet) -> None:
-    end = fleet.end(fleet.run("leaves", timeout_s=0.3))
+    end = fleet.end(fleet.run("leaves", timeout_s=2.0))
     assert end.ended.cause is Cause.TIMEOUT
     assert is_gone(int((fleet.folder / "child").read_text()))
 

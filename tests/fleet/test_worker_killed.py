@@ -42,10 +42,14 @@ def begun(fleet: Fleet) -> RemoteStart:
     return start
 
 
-def handler_of(start: RemoteStart) -> int:
-    """Return the pid of the shell that a start runs."""
-    found = processes_with(f"CUE_EXECUTION_ID={start.execution.id}")
-    return min(found)
+def handler_of(fleet: Fleet, start: RemoteStart) -> int:
+    """Return the pid of the shell that a start runs, as the spawn log has it."""
+    log = fleet.home / "fleet/farm/starts" / start.key / "passes/log"
+
+    def noted() -> list[str]:
+        return [line for line in log.read_text().splitlines() if line.startswith("P ")]
+
+    return int(until(noted, "its pid is noted")[0].split()[2])
 
 
 def ends_well(fleet: Fleet, start: RemoteStart, *, lost: bool) -> None:
@@ -107,7 +111,7 @@ def test_all_of_the_worker_and_the_handler_ends_before_the_next_one(
 
 
 def test_the_handler(fleet: Fleet, begun: RemoteStart) -> None:
-    os.kill(handler_of(begun), signal.SIGKILL)
+    os.kill(handler_of(fleet, begun), signal.SIGKILL)
     end = fleet.end(begun)
     assert (end.ended.signal, end.ended.exit_code, end.ended.lost) == (9, None, False)
     assert fleet.lines(begun) == ["start"]

@@ -32,7 +32,7 @@ OF_THE_C_LIBRARY = 0b11 << 31
 def test_a_time_limit_ends_the_whole_tree(impatient: Cuectl, state: StoreState, kind: str) -> None:
     cuectl = impatient
     script = f"echo begun; {ESCAPES[kind]}"
-    cuectl.run("create", "--name", "job", "--timeout", "1s", "--shell", script)
+    cuectl.run("create", "--name", "job", "--timeout", "2s", "--shell", script)
     cuectl.run("fire", "job")
 
     answer = cuectl.run("run-due")
@@ -40,7 +40,7 @@ def test_a_time_limit_ends_the_whole_tree(impatient: Cuectl, state: StoreState, 
     assert answer.status == 0
     record = state.one()
     assert record["status"] == "timed_out"
-    assert record["reason"] == "time limit of 1 s exceeded"
+    assert record["reason"] == "time limit of 2 s exceeded"
     assert state.output(record) == b"begun\n"
     pid = int((cuectl.work / "pid").read_text())
     assert is_gone(pid), f"{kind} is still there"
@@ -49,7 +49,8 @@ def test_a_time_limit_ends_the_whole_tree(impatient: Cuectl, state: StoreState, 
 
 def test_a_handler_that_ignores_the_signal_is_killed(impatient: Cuectl, state: StoreState) -> None:
     script = "trap 'echo no' TERM; while :; do sleep 0.1; done"
-    impatient.run("create", "--name", "job", "--timeout", "0.5s", "--shell", script)
+    impatient.env(TEST_GRACE_S="2")
+    impatient.run("create", "--name", "job", "--timeout", "2s", "--shell", script)
     impatient.run("fire", "job")
 
     assert impatient.run("run-due").status == 0
@@ -60,14 +61,14 @@ def test_a_handler_that_ignores_the_signal_is_killed(impatient: Cuectl, state: S
     assert b"no\n" in state.output(record)
 
 
-def test_a_handler_may_use_its_grace_to_report(impatient: Cuectl, state: StoreState) -> None:
+def test_a_handler_may_use_its_grace_to_report(cuectl: Cuectl, state: StoreState) -> None:
     script = (
         "trap 'cuectl report --external-id half-way --summary stopped; exit 0' TERM;"
         "sleep 600 & wait"
     )
-    impatient.run("create", "--name", "job", "--timeout", "0.5s", "--shell", script)
-    impatient.run("fire", "job")
-    impatient.run("run-due")
+    cuectl.run("create", "--name", "job", "--timeout", "2s", "--shell", script)
+    cuectl.run("fire", "job")
+    cuectl.run("run-due")
 
     record = state.one()
     assert record["status"] == "timed_out"

@@ -264,7 +264,7 @@ def test_a_pass_that_dies_before_it_sees_the_end_leaves_the_outcome(
 def test_an_orphan_over_its_time_limit_is_ended_by_the_next_pass(
     impatient: Cuectl, passes: Passes, state: StoreState
 ) -> None:
-    create(impatient, "job", "trap '' TERM; " + WAITS, "--timeout", "1s")
+    create(impatient, "job", "trap '' TERM; " + WAITS, "--timeout", "3s")
     passes.start("job").kill()
 
     def is_over() -> bool:

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cuectl.cues.rules.record import CueState
 from cuectl.executions.lookup import _last_lines
 from cuectl.executions.rules.record import FINAL, ExecutionStatus
 from cuectl.passes.await_end import exit_status
-from cuectl.passes.plan_due import _with_running
 from tests.fixtures.background import WAITS
 from tests.fixtures.observing import until
 from tests.fixtures.past import a_cue, an_execution
@@ -19,16 +17,6 @@ if TYPE_CHECKING:
     from tests.fixtures.background import Passes
     from tests.fixtures.builder import Cuectl
     from tests.fixtures.observing import StoreState
-
-
-def test_a_run_ends_what_was_missed_before() -> None:
-    alerts = (("missed", "alert_a"), ("consecutive_failures", "alert_b"))
-    execution = an_execution(a_cue())
-
-    after = _with_running(CueState(alerts=alerts), execution)
-
-    assert after.alerts == alerts[1:]
-    assert after.running == (execution.id,)
 
 
 def test_what_has_ended_is_settled_while_others_run(

@@ -178,7 +178,7 @@ def test_a_foreign_one_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("2\n", "has format 2"), ("", "damaged"), ("x", "damaged"), ("1.5", "damaged")],
+    [("3\n", "has format 3"), ("", "damaged"), ("x", "damaged"), ("1.5", "damaged")],
 )
 def test_a_format_that_is_not_ours(tmp_path: Path, text: str, message: str) -> None:
     home.make(f"{tmp_path}/cue")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -413,3 +414,21 @@ def test_chance_and_ids_are_those_of_the_history() -> None:
     assert run.result[0] != run.result[2]
     run.check_replay()
     assert kit.run(dices).result == run.result
+
+
+def test_a_procedure_that_is_left_does_not_clean_up_in_the_middle_of_others(
+    cue_workflow: Kit,
+) -> None:
+    cleaned = []
+
+    @workflow
+    async def left(engine: Any) -> None:
+        try:
+            await engine.bash("nobody has told of this")
+        finally:
+            cleaned.append(1)
+
+    with pytest.raises(Unexpected):
+        cue_workflow.run(left)
+    gc.collect()
+    assert cleaned == []

@@ -120,9 +120,9 @@ workflows: [ends.py]
 """
 # The same program, with less patience.
 BRIEF = """\
-import sys
+import os, sys
 from cuectl.workflows import driver, runner
-runner.CLEAN_UP_S, driver.BLOCKED_S = 0.6, 0.2
+runner.CLEAN_UP_S, driver.BLOCKED_S = float(os.environ["CLEAN_UP_S"]), 0.2
 from cuectl.entry import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -141,9 +141,11 @@ def started(ends: Cuectl) -> Iterator[Any]:
     """Start a workflow with little patience, and wait until it has begun."""
     processes = []
 
-    def start(*words: str, ignore_hangup: bool = False) -> subprocess.Popen[str]:
+    def start(
+        *words: str, ignore_hangup: bool = False, clean_up_s: float = 0.6
+    ) -> subprocess.Popen[str]:
         command = [sys.executable, "brief.py", "workflow", "run", *words]
-        environment = ends.environment | {"PYTHONPATH": str(ROOT)}
+        environment = ends.environment | {"PYTHONPATH": str(ROOT), "CLEAN_UP_S": f"{clean_up_s}"}
         process = subprocess.Popen(
             [*(["nohup"] if ignore_hangup else []), *command], cwd=ends.work, env=environment,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -199,7 +201,7 @@ def test_a_task_that_is_left_behind_does_not_keep_the_run(ends: Cuectl, started:
 
 
 def test_a_procedure_may_undo_within_the_grace(ends: Cuectl, started: Any) -> None:
-    process = started("undoes")
+    process = started("undoes", clean_up_s=60.0)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 143

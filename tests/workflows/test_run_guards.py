@@ -46,7 +46,7 @@ async def works(engine):
 @workflow
 async def limited(engine):
     try:
-        await engine.bash("sleep 600 & echo $! > pids; echo $$ >> pids; wait", timeout=1)
+        await engine.bash("sleep 600 & echo $! > pids; echo $$ >> pids; wait", timeout=3)
     except TimedOut:
         left = await engine.bash("for pid in $(cat pids); do grep -s '^State' /proc/$pid/status; done; true")
         return [line for line in left.stdout.splitlines() if "zombie" not in line]

@@ -61,6 +61,7 @@ class DeliveryStatus(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     FAILED = "failed"
+    WITHDRAWN = "withdrawn"  # a later message says what it would have said
 
 
 _CRITICAL = frozenset(
@@ -69,6 +70,9 @@ _CRITICAL = frozenset(
         AlertType.SCHEDULER_SILENT,
     }
 )
+
+
+_NO_TROUBLE = frozenset({AlertType.NOTIFICATION, AlertType.RECOVERED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +110,6 @@ class Alert:
         incident: of a reminder or a recovery, the id of the alert that opened the incident.
         resolved_at: when the condition ended; of the alert that opened the incident.
         remind_at: when it is told of again, unless that has ended or somebody has seen it.
-        parts: of a digest, which has no record, the alerts that it stands for.
     """
 
     id: str
@@ -123,18 +126,22 @@ class Alert:
     incident: str | None = None
     resolved_at: int | None = None
     remind_at: int | None = None
-    parts: tuple[Alert, ...] = ()
     delivered: dict[str, Delivery] = field(default_factory=dict)  # by sink
 
     @property
     def next_at(self) -> int | None:
-        """When its next delivery is due, which is where its marker stands; None for never."""
+        """When a pass should look at it, which is where its marker stands; None for never."""
         times = [
             one.next_at
             for one in self.delivered.values()
             if one.status is DeliveryStatus.PENDING and one.next_at is not None
         ]
-        return min(times, default=None)
+        return min([*times, *([] if self.remind_at is None else [self.remind_at])], default=None)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a person should see to it: what it tells of lasts, and nobody has seen it."""
+        return self.acknowledged_at is None and self.resolved_at is None
 
     def due_sinks(self, now: int) -> list[str]:
         """Return the sinks that are to be tried now."""
@@ -153,12 +160,21 @@ class Alert:
         """Return the alert after something was done about one sink."""
         return replace(self, delivered={**self.delivered, sink: delivery})
 
+    def withdrawn(self) -> Alert:
+        """Return the alert when what has not been tried yet is never sent."""
+        gone = Delivery(status=DeliveryStatus.WITHDRAWN)
+        return replace(
+            self,
+            delivered={
+                sink: gone if one.status is DeliveryStatus.PENDING and not one.tries else one
+                for sink, one in self.delivered.items()
+            },
+        )
+
     def to_record(self) -> Record:
         """Return what `alerts/<id>.json` holds, which is also its public form."""
         delivered = {name: one.to_record() for name, one in self.delivered.items()}
-        record = record_of(self, _INSTANTS) | {"delivered": delivered}
-        del record["parts"]
-        return record
+        return record_of(self, _INSTANTS) | {"delivered": delivered}
 
 
 _INSTANTS = ("created_at", "acknowledged_at", "since", "resolved_at", "remind_at")
@@ -215,7 +231,8 @@ def shortened(message: str) -> str:
 
 def stderr_line(alert: Alert) -> str:
     """Return what a pass says of an alert, safe for a terminal, without `cuectl: ` in front."""
-    return f"alert: {alert.type}: {one_line(alert.message, _LONGEST_LINE)}"
+    word = "" if alert.type in _NO_TROUBLE else "alert: "
+    return f"{word}{alert.type}: {one_line(alert.message, _LONGEST_LINE)}"
 
 
 def title(alert: Alert) -> str:

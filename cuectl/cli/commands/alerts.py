@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # As in alerts/rules/alert.py, which a command that is only parsed does without; a test compares.
 TYPES = (
     *("verification_failed", "consecutive_failures", "outcome_timeout", "missed", "interrupted"),
-    *("late", "slow", "recovered"),
+    *("late", "slow", "recovered", "scheduler_silent"),
     *("overlap", "no_handler", "queue_full", "budget", "fan_in_timeout", "chain_depth"),
     *("source_failed", "notification"),
     *("clock_reset", "view_quarantined", "journal_damaged", "delivery_failed", "executor"),
@@ -31,7 +31,7 @@ _PLAIN = "created_at severity type cue_name message delivered id".split()
 
 @command(
     "alerts list",
-    Option("--all", "Include acknowledged alerts"),
+    Option("--all", "Include resolved and acknowledged alerts"),
     Option(
         "--cue NAME",
         "Only alerts of this cue: name, id or start of an id",
@@ -45,8 +45,9 @@ _PLAIN = "created_at severity type cue_name message delivered id".split()
 def list_alerts(call: Call, *, all: bool, cue: str | None, type: str | None) -> None:
     """List open alerts.
 
-    Lists the alerts that are open, the oldest first, and how far each has got with
-    its sinks. An alert is raised when a condition begins, and not again while it lasts.
+    Lists what is wrong now and not acknowledged, the oldest first, and how far each alert has got
+    with its sinks. While it lasts you are reminded of it; its end is told as an alert of the type
+    'recovered'. With --all, what is over, reminders and recoveries are listed too.
     """
     from cuectl.alerts.alerts import alerts_in, chosen
 
@@ -65,7 +66,7 @@ def list_alerts(call: Call, *, all: bool, cue: str | None, type: str | None) -> 
         Column("delivered", show=_delivered, style=_delivery_colour, priority=4, from_width=100),
         id_column(call, priority=2),
     )
-    empty = "no alerts" if all else "no open alerts (--all shows acknowledged ones)"
+    empty = "no alerts" if all else "no open alerts (--all shows those of the past)"
     records = [alert.to_record() for alert in found]
     call.out.records(records, columns, empty=empty, plain=_PLAIN)
 
@@ -83,12 +84,18 @@ def _ids_of(reader: Reader, cue: str, alerts: list[Alert]) -> tuple[str, ...]:
 
 
 def _about(record: Mapping[str, Any]) -> str:
-    sign = "✓" if record["acknowledged_at"] else "✗" if record["severity"] == "critical" else "!"
+    sign = (
+        "✓"
+        if record["acknowledged_at"] or record["resolved_at"]
+        else "✗"
+        if record["severity"] == "critical"
+        else "!"
+    )
     return f"{sign} {record['cue_name'] or '-'}"
 
 
 def _colour(record: Mapping[str, Any]) -> str:
-    if record["acknowledged_at"]:
+    if record["acknowledged_at"] or record["resolved_at"]:
         return "dim"
     return "red" if record["severity"] == "critical" else "yellow"
 
@@ -97,7 +104,12 @@ def _delivered(record: Mapping[str, Any]) -> str:
     words = []
     for sink, one in record["delivered"].items():
         waits = f" waits ({one['tries']} tries)"
-        words.append(sink + {"delivered": "", "failed": " failed"}.get(one["status"], waits))
+        words.append(
+            sink
+            + {"delivered": "", "failed": " failed", "withdrawn": " (in a later one)"}.get(
+                one["status"], waits
+            )
+        )
     return ", ".join(words)
 
 
@@ -115,9 +127,8 @@ def _delivery_colour(record: Mapping[str, Any]) -> str:
 def acknowledge(call: Call, *, id: tuple[str, ...], all: bool) -> None:
     """Acknowledge alerts.
 
-    An acknowledged alert leaves 'alerts list' and 'status'. Its condition may last: the next alert
-    of the type is raised for the cue after the condition has ended and begun again, not because
-    this one was acknowledged. What is not delivered yet still is.
+    An acknowledged alert leaves 'alerts list' and 'status', and nothing reminds you of it any
+    more. Its recovery is still told. When it comes back after that, it is a new alert.
     """
     from cuectl.alerts.alerts import acknowledge_alerts
 

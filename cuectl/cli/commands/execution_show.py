@@ -68,6 +68,7 @@ def _facts(call: Call, view: Record, now: int) -> Iterator[tuple[str, str]]:
     for name in ("reason", "error", "summary", "result"):
         if view[name] and view[name] != view["why"]:
             yield name, view[name].rstrip("\n")
+    yield from _where(view)
     yield from _times(call, view, now)
     if view["signal"] is not None:
         yield "signal", str(view["signal"])
@@ -101,6 +102,12 @@ def _times(call: Call, view: Record, now: int) -> Iterator[tuple[str, str]]:
     for name in ("due_at", "report_until"):
         if view[name] and not view["ended_at"]:
             yield name.replace("_", " "), _time(call, view[name], now)
+
+
+def _where(view: Record) -> Iterator[tuple[str, str]]:
+    if view["executor"]:
+        host = f" on {view['worker']}" if view["worker"] else ""
+        yield "executor", f"{view['executor']}{host}"
 
 
 def _doubts(view: Record) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cuectl.cli.commands.input import confirm
 from cuectl.cli.frame.declare import Option, command
-from cuectl.values.errors import Conflict, CuectlError, ExitStatus, NotFound
+from cuectl.values.errors import Conflict, CuectlError, ExitStatus, NotFound, UsageError
 from cuectl.values.safe_text import visible
 from cuectl.values.times import to_text
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cuectl.installation.open_work import SchedulerHealth
     from cuectl.installation.schedulers import Scheduler
     from cuectl.installation.schedulers.scheduler import Installed, Site, Step
+    from cuectl.installation.schedulers.worker_service import WorkerService
 
 CHOICES = ("auto", "crontab", "systemd-timer", "launchd")
 """Kept equal to the engine's registry by a test."""
@@ -32,6 +33,7 @@ WATCHES = Option(
 )
 DRY_RUN = Option("--dry-run", "Show what would be written and run, without doing it")
 YES = Option("--yes", "Do not ask for confirmation")
+WORKER = Option("--worker NAME", "A worker for this executor, as a systemd service of yours")
 
 
 def _site(call: Call) -> Site:
@@ -81,15 +83,26 @@ def _difference(before: bytes | None, after: bytes | None) -> Iterator[Line]:
     "scheduler install",
     WHICH,
     WATCHES,
+    WORKER,
     DRY_RUN,
     YES,
+    argv="With --worker: the options of 'executors worker'",
     exits={
         6: "another scheduler does it already, or its text is not ours to change",
         8: "you answered no, there was no terminal, or no scheduler works here",
     },
     see="scheduler status, scheduler remove, run-due, status",
 )
-def install(call: Call, *, scheduler: str | None, watch: bool, dry_run: bool, yes: bool) -> None:
+def install(
+    call: Call,
+    *,
+    scheduler: str | None,
+    watch: bool,
+    worker: str | None,
+    dry_run: bool,
+    yes: bool,
+    argv: tuple[str, ...] | None,
+) -> None:
     """Have cron, a systemd timer or launchd call run-due each minute.
 
     Shows the exact text that is written and the commands that are run, asks, and does it. Paths are
@@ -101,7 +114,15 @@ def install(call: Call, *, scheduler: str | None, watch: bool, dry_run: bool, ye
 
     With --watch, a second entry calls 'cuectl scheduler watch' each 15 minutes, which tells when
     no pass is made. It stays until 'scheduler remove'.
+
+    With --worker, it is no pass that is called: systemd keeps 'cuectl executors worker NAME'
+    running, with the options after '--' and in this directory. Its key is in ~/.cue/env.
     """
+    if worker is not None:
+        _install_worker(call, worker, argv or (), dry_run=dry_run, yes=yes)
+        return
+    if argv is not None:
+        raise UsageError("what follows '--' is for '--worker NAME'")
     site = _site(call)
     chosen = _choose(site, scheduler)
     steps = chosen.installation(watch=watch)
@@ -126,6 +147,42 @@ def install(call: Call, *, scheduler: str | None, watch: bool, dry_run: bool, ye
         call.out.record(record | {"changed": changed, "steps": done})
 
 
+def _install_worker(
+    call: Call, name: str, words: tuple[str, ...], *, dry_run: bool, yes: bool
+) -> None:
+    import os
+
+    for option in ("--config", "--url"):
+        if not any(word.partition("=")[0] == option for word in words):
+            hint = f"scheduler install --worker {name} -- --config FILE --url URL"
+            raise UsageError(f"the worker lacks '{option}'", hint=hint)
+    service = _service(call, name)
+    service.check()
+    steps = service.installation(words, os.getcwd())
+    question = f"have systemd keep a worker for '{name}' running?"
+    done = _carry_out(call, steps, question, dry_run=dry_run, yes=yes)
+    if not dry_run:
+        call.out.say(f"systemd keeps '{service.unit}.service' running")
+    _tell_of_worker(call, done, {"scheduler": "systemd-service"}, dry_run=dry_run)
+
+
+def _service(call: Call, name: str) -> WorkerService:
+    from cuectl.installation.schedulers.worker_service import WorkerService
+    from cuectl.values.ids import check_name
+
+    check_name(name, "executor")
+    return WorkerService(_site(call), name)
+
+
+def _tell_of_worker(
+    call: Call, done: list[dict[str, Any]], who: dict[str, Any], *, dry_run: bool
+) -> None:
+    if not call.out.for_people:
+        changed = bool(done) and not dry_run
+        record = {**who, "home": call.runtime.home, "dry_run": dry_run}
+        call.out.record(record | {"changed": changed, "steps": done})
+
+
 def _choose(site: Site, name: str | None) -> Scheduler:
     from cuectl.installation.schedulers import AUTO, choose, find_installed
 
@@ -146,12 +203,15 @@ def _choose(site: Site, name: str | None) -> Scheduler:
 @command(
     "scheduler remove",
     WHICH,
+    WORKER,
     DRY_RUN,
     YES,
     exits={8: "you answered no, or there was no terminal"},
     see="scheduler install, pause",
 )
-def remove(call: Call, *, scheduler: str | None, dry_run: bool, yes: bool) -> None:
+def remove(
+    call: Call, *, scheduler: str | None, worker: str | None, dry_run: bool, yes: bool
+) -> None:
     """Remove the cron line or timer.
 
     Takes out what 'scheduler install' wrote for this state directory, and nothing else: not the
@@ -160,6 +220,14 @@ def remove(call: Call, *, scheduler: str | None, dry_run: bool, yes: bool) -> No
     """
     from cuectl.installation.schedulers import AUTO, find_installed, schedulers
 
+    if worker is not None:
+        service = _service(call, worker)
+        question = f"have systemd keep no worker for '{worker}' any more?"
+        done = _carry_out(call, service.removal(), question, dry_run=dry_run, yes=yes)
+        _tell_of_worker(
+            call, done, {"schedulers": ["systemd-service"] if done else []}, dry_run=dry_run
+        )
+        return
     site = _site(call)
     there = {one.scheduler: one for one in find_installed(site)}
     chosen = (one for one in schedulers(site) if scheduler in (None, AUTO, one.name))

@@ -101,7 +101,7 @@ def show(call: Call, *, name: str, module: tuple[str, ...], config: str | None) 
 
 
 def _show_run(call: Call, text: str) -> None:
-    from cuectl.workflows.runs import find_run, public
+    from cuectl.workflows.runs import find_run, progress_text, public
 
     run = find_run(call.reader(), text)
     record = call.shown(public(call.runtime.home, run))
@@ -113,12 +113,6 @@ def _show_run(call: Call, text: str) -> None:
             shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             lines.append(f"{key + ':':<14} {shown}")
     call.out.record(record, lines)
-
-
-def progress_text(progress: Record) -> str:
-    """Return how far a run has come as a person reads it."""
-    text = f"{progress['done']:g} of {progress['total']:g}"
-    return f"{text}: {progress['note']}" if progress["note"] else text
 
 
 @command(
@@ -257,8 +251,8 @@ def narrate_run(out: Output, workflow: str, text: str) -> None:
 
 def finish(call: Call, run: WorkflowRun, signal: int | None) -> int:
     """Print how a run has ended, and return the exit status."""
+    from cuectl.workflows.inside import ABANDONED
     from cuectl.workflows.rules.signature import result_text
-    from cuectl.workflows.runner import ABANDONED
     from cuectl.workflows.runs import is_held, public
 
     held = is_held(run)

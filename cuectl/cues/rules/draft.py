@@ -246,7 +246,7 @@ def _policy(policy: Policy) -> Record:
     for key in ("catch_up", "overlap", "on_interrupted"):
         if key in unusual:
             fields[key] = str(unusual[key])
-    for key in ("deadline", "timeout", "jitter", "outcome_deadline"):
+    for key in ("deadline", "timeout", "jitter", "outcome_deadline", "remind"):
         if span := getattr(policy, f"{key}_s"):
             fields[key] = duration_text(span)
     return fields | {key: unusual[key] for key in _AS_THEY_ARE if key in unusual}

@@ -135,6 +135,7 @@ class CueState:
     failures: int = 0
     overlaps: int = 0  # occurrences skipped in a row because of an overlap
     alerts: tuple[tuple[str, str], ...] = ()  # type and id of each open alert
+    told: Record | None = None  # what people know, by type: `alerts/rules/incident.py`
     coming: tuple[int, ...] = ()  # later fires, for those who look; never recorded
     plan: DayPlan | None = None  # what calendars make of `next_at` and `coming`; never recorded
     paused_until: int | None = None  # when a pass resumes it; None: a person does
@@ -154,7 +155,7 @@ class CueState:
 
 _STATE_FIELDS = (
     "next_at look_at last_at last_run last_status last_end recent failing_since run_count"
-    " running queued failures overlaps paused_until taken expected"
+    " running queued failures overlaps paused_until taken told expected"
 ).split()
 
 

@@ -178,14 +178,17 @@ def _record_after(before: SourceState, done: Polled, effects: Effects) -> Record
 
 
 def _alert_edge(tx: Transaction, before: SourceState, done: Polled, effects: Effects) -> Views:
-    from cuectl.alerts.incidents import clear_alerts, open_incident
+    from cuectl.alerts.incidents import close_incidents, open_incident
 
     found = read_cue(tx, before.id)
     if found is None:
         return {}
     cue, state = found
-    after = clear_alerts(state, SOURCE_FAILED) if done.error is None else state
-    if done.error is not None:
+    after = state
+    if done.error is None:
+        after = close_incidents(tx, cue, state, {SOURCE_FAILED}, effects)
+    elif SOURCE_FAILED not in dict(state.alerts):
+        # Told once: what is found at each look has no place in the journal.
         message = f"'{cue.name}' can't look at its source ({before.event}): {done.error}"
         after = open_incident(tx, cue, after, SOURCE_FAILED, message, None, effects)
     was_full = bool((before.source or {}).get("full"))
@@ -194,11 +197,9 @@ def _alert_edge(tx: Transaction, before: SourceState, done: Polled, effects: Eff
         first, more = done.seen.waiting[0], len(done.seen.waiting) - 1
         what = f"'{first}' and {more} more wait" if more else f"'{first}' waits"
         message = f"'{cue.name}' finds its queue full: {what} at the source, and nothing is lost"
-        after = open_incident(
-            tx, cue, clear_alerts(after, QUEUE_FULL), QUEUE_FULL, message, None, effects
-        )
+        after = open_incident(tx, cue, after, QUEUE_FULL, message, None, effects)
     elif was_full and not done.seen.waiting and done.error is None:
-        after = clear_alerts(after, QUEUE_FULL)
+        after = close_incidents(tx, cue, after, {QUEUE_FULL}, effects)
     return {paths.state(cue.id): after.to_record()} if after != state else {}
 
 

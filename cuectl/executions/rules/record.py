@@ -130,7 +130,8 @@ class Policy:
     alert: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()  # by which alert sinks choose
     ping_url: str | None = None
-    alert_after: int | None = None  # failures in a row that raise an alert
+    alert_after: int | None = None  # failures in a row that open an incident
+    remind_s: float | None = None  # after so long an incident that lasts is told again
     on_failure: Record | None = None  # `email`, `webhook`, `pause`, as `check_on_failure` has it
 
     @property
@@ -170,8 +171,9 @@ def policy_from_record(record: Record) -> Policy:
     for name, value in known.items():
         if type(value) is list:
             known[name] = tuple(value)
-    if known.get("timeout_s") == "none":
-        known["timeout_s"] = NO_LIMIT
+    for name in ("timeout_s", "remind_s"):
+        if known.get(name) == "none":
+            known[name] = NO_LIMIT
     for name, words in _WORDS.items():
         if name in known:
             known[name] = words(known[name])

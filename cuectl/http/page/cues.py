@@ -80,7 +80,7 @@ def some_cues(look: PageLook) -> Iterator[tuple[Cue, CueState]]:
         return
     found = {one[0].id: one for one in first_planned(look.reader, look.runtime, MOST_ROWS)}
     busy = [one["cue_id"] for one in unsettled_records(look.reader, look.now)]
-    told = [one.cue_id for one in look.alerts if one.cue_id and one.acknowledged_at is None]
+    told = [one.cue_id for one in look.alerts if one.cue_id and one.is_open]
     ended = look.lately.ended(look.runtime, look.now)[:_MOST_ENDED]
     failing = [one[0].id for one in failing_among(look.reader, ended, look.now)]
     for cue_id in [*failing, *dict.fromkeys([*busy, *told][:MOST_ROWS])]:

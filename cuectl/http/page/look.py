@@ -146,7 +146,7 @@ class PageLook:
             "is_late": health is None or health.is_late(self.now),
             "install": install_command(self.runtime.home, self.runtime.environment),
             "next_in": next_at and distance_in_words(max(0, next_at - self.now)),
-            "open_alerts": sum(one.acknowledged_at is None for one in self.alerts),
+            "open_alerts": sum(one.is_open for one in self.alerts),
             "place": self.reader.place.seq,
             "notes": tuple(dict.fromkeys(self.reader.notes)),
         }

@@ -13,7 +13,7 @@ from cuectl.values.times import from_text
 from cuectl.workflows import sessions
 from cuectl.workflows.queues import rows_of
 from cuectl.workflows.rules.history import shown_call
-from cuectl.workflows.runs import find_run, public, read_run, run_ids
+from cuectl.workflows.runs import find_run, progress_text, public, read_run, run_ids
 
 if TYPE_CHECKING:
     from cuectl.http.page.look import PageLook
@@ -47,6 +47,7 @@ def flow_of(look: PageLook, run: WorkflowRun, *, steps: bool) -> Record:
     said = view["error"] or ("" if view["result"] is None else view["result"])
     view["asked"] = [one for one in waits if one["step"] not in answered]
     view["said"] = one_line(text_of(said), 160)
+    view["come"] = None if view["progress"] is None else progress_text(view["progress"])
     view["calls"] = steps_of(look, run.id) if steps else []
     return view
 
@@ -99,6 +100,6 @@ def alerts_page(look: PageLook) -> dict[str, Any]:
     """Return the open alerts, and the newest of those that were acknowledged."""
     alerts = look.alerts
     return {
-        "open": [one for one in alerts if one.acknowledged_at is None],
-        "seen": [one for one in alerts if one.acknowledged_at is not None][:_MOST_ALERTS],
+        "open": [one for one in alerts if one.is_open],
+        "seen": [one for one in alerts if not one.is_open][:_MOST_ALERTS],
     }

@@ -129,7 +129,7 @@ class SystemdTimer:
             "command": mark + " ".join(map(quoted, words)),
         }
         kinds = ("watch.service", "watch.timer") if is_watch else ("service", "timer")
-        texts = (_template(kind).format(**values) for kind in kinds)
+        texts = (template(kind).format(**values) for kind in kinds)
         service, timer = (text.encode("utf-8", "surrogateescape") for text in texts)
         return service, timer
 
@@ -162,7 +162,8 @@ class SystemdTimer:
         return faults
 
 
-def _template(kind: str) -> str:
+def template(kind: str) -> str:
+    """Return the text of a unit with places for what differs; `service`, `timer`, ..."""
     place = resources.files("cuectl.installation.schedulers") / f"cuectl.{kind}"
     return place.read_text(encoding="utf-8")
 

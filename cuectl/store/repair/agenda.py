@@ -35,7 +35,8 @@ def _any_of(views: Views, places: tuple[str, ...], identity: str) -> bool:
 
 
 def _pending_deliveries(alert: Record) -> list[int]:
-    return [
+    reminder = [from_text(alert["remind_at"])] if alert.get("remind_at") else []
+    return reminder + [
         from_text(one["next_at"])
         for one in alert.get("delivered", {}).values()
         if one.get("status") == "pending" and one.get("next_at")

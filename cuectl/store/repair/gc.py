@@ -326,7 +326,7 @@ def _is_old(folder: str, identity: str, record: Record, limit: int) -> bool:
             ended = max(record.get("last_run") or 0, record.get("last_at") or 0)
             return record.get("status") in AT_REST and 0 < ended < limit
         case "alerts":
-            text = record.get("acknowledged_at")
+            text = record.get("resolved_at") or record.get("acknowledged_at")
         case "revised":
             text = record.get("ended_at") or record["scheduled_for"]
         case "workflows" | "queues":

@@ -81,7 +81,7 @@ class FirstInside(Inside):
         return branch
 
     def fork(self, count: int) -> list[str]:
-        """Return the paths of branches that begin now."""
+        """Return the paths of branches that start now."""
         base = self.branch()
         first, base.children = base.children, base.children + count
         return [f"{base.path}{base.count}.{first + index}/" for index in range(count)]
@@ -117,7 +117,7 @@ class FirstInside(Inside):
         self.write(line, sync=True)
 
     def begin(self, name: str, arguments: Record, act: Act) -> Pending:
-        """Make a call, which is over at once when its end is in the past."""
+        """Make a call, which ends at once when its end is in the past."""
         if name == "close":
             self._unrecorded += 1
             call = EngineCall(step=0, n=-self._unrecorded, name=name, arguments=arguments)
@@ -139,7 +139,7 @@ class FirstInside(Inside):
         self.outside.cancel(pending.call)
 
     def value(self, name: str, arguments: Record, make: Callable[[], Any]) -> Any:
-        """Return the value of a call that is over at once."""
+        """Return the value of a call that ends at once."""
         if name == "find_session":
             return self.outside.ask(make)
         branch = self.branch()

@@ -107,7 +107,7 @@ def _spawned(lines: list[Record]) -> list[tuple[Record, Record]]:
 
 
 def way_of_fork(runtime: Runtime, text: str, start: str, *, other: bool) -> WayBack:
-    """Return how a fork of a run begins, with `other` arguments or not; nothing is changed."""
+    """Return how a fork of a run starts, with `other` arguments or not; nothing is changed."""
     run, _, lines = _lines_of(runtime, text)
     call = rewind.find_call(lines, start)
     copied = rewind.copied_lines(lines, call)
@@ -124,7 +124,7 @@ def way_of_fork(runtime: Runtime, text: str, start: str, *, other: bool) -> WayB
 
 
 def fork(runtime: Runtime, way: WayBack, module: str, kwargs: Record) -> WorkflowRun:
-    """Write the history that a fork begins with, and return its record."""
+    """Write the history that a fork starts with, and return its record."""
     old, now = way.run, runtime.now()
     made = WorkflowRun(
         id=timed_id(RUN_PREFIX, now, runtime.random(9)), workflow=old.workflow, module=module,

@@ -14,7 +14,7 @@ from cuectl.values.times import from_text
 from cuectl.workflows import loop
 from cuectl.workflows.again.code import code_of
 from cuectl.workflows.engine import WorkflowEngine
-from cuectl.workflows.inside import Inside
+from cuectl.workflows.inside import Inside, abandon
 from cuectl.workflows.printed import kept_output
 from cuectl.workflows.rules.history import HistoryMismatch
 from cuectl.workflows.rules.mismatch import changed_code, told
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from cuectl.workflows.catalogue import Catalogue, Workflow
 
     Find = Callable[[str], tuple[Catalogue, Workflow]]
-
-# What is abandoned must not be collected, which would run its clean-up.
-_ABANDONED: list[Inside] = []
 
 
 class HistoryReplay(Inside):
@@ -58,7 +55,7 @@ def _replay(
     nothing = dict.fromkeys(("write", "begin", "cancel", "settle", "ask"), lambda *_, **__: None)
     outside = SimpleNamespace(now=lambda: 0, masked=turns.masked_json, **nothing)
     inside = HistoryReplay(records, outside, began_at=from_text(records[0]["at"]))
-    _ABANDONED.append(inside)
+    abandon(inside)
     engine = WorkflowEngine(run, turns, cast("Any", outside), inside, narrate=lambda _: None)
     engine.strict = workflow.strict
     values = values_of_record(workflow.signature, run.kwargs, workflow.name)

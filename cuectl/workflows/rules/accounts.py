@@ -68,7 +68,7 @@ def failures(spent: Record) -> str:
 def refusal(
     spent: Record, budget_usd: float | None, max_turns: int | None, agent: str, own: float | None
 ) -> str | None:
-    """Return why no other turn of an agent may begin, None when it may; `own` is its budget."""
+    """Return why no other turn of an agent may start, None when it may; `own` is its budget."""
     if max_turns is not None and spent["turns"] >= max_turns:
         return f"the run has had its {max_turns} turns"
     budgets = (

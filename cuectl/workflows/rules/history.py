@@ -48,7 +48,7 @@ class TurnInterrupted(TurnFailed):
 
 
 class BudgetExceeded(WorkflowError):
-    """What the turns of a run, or of an agent, may cost is spent, so no other one begins."""
+    """What the turns of a run, or of an agent, may cost is spent, so no other one starts."""
 
 
 class TimedOut(WorkflowError):
@@ -70,7 +70,7 @@ class StepFailed(WorkflowError):
 
 
 class StepInterrupted(WorkflowError):
-    """A step was begun, and its end was not seen: it may have had its effects."""
+    """A step was started, and its end was not seen: it may have had its effects."""
 
 
 class ChildFailed(WorkflowError):
@@ -134,7 +134,7 @@ class EngineCall:
         n: its number in the procedure; `step`: in the whole run, its files carry it.
         at: when it was first made, in milliseconds.
         place: where it stands in a run of the first format.
-        result: has one of `value`, `error` and `cancelled` once it is over.
+        result: has one of `value`, `error` and `cancelled` once it has ended.
         is_old: an earlier process of the run made it, and this one has made it again.
         cause: what it has raised in this process.
         usage: what its turns have used, see rules/accounts.py; None where it took none.
@@ -221,7 +221,7 @@ def own_notes_at_the_end(records: list[Record]) -> int:
 
 
 def steps_before_this_boot(records: Iterable[Record], boot: str) -> frozenset[int]:
-    """Return the steps that were begun before the machine was started; `-` is no known boot."""
+    """Return the steps that were started before the machine was started; `-` is no known boot."""
     found, begun_in = set(), boot
     for record in records:
         if record.get("type") == "run.started":

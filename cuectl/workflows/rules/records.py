@@ -56,11 +56,11 @@ class WorkflowRun:
         waits: what it is parked for: `{"kind": "answer", "question", "options", "step"}` or
             `{"kind": "time", "step"}`, with `until` in milliseconds where there is a limit;
             `{"kind": "event", "type", "where", "step"}`; `{"kind": "child", "run", "step"}`.
-            One that is over has `came`.
+            One that has ended has `came`.
         progress, values: what the procedure has told last of how it goes on.
         interrupted: how many calls ended unseen.
         cancel: why its end was asked for while it ran.
-        forked_from: the run whose history it begins with.
+        forked_from: the run whose history it starts with.
         usage: what its turns have used, see rules/accounts.py; they may cost `budget_usd`.
     """
 

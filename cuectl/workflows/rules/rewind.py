@@ -29,9 +29,9 @@ class Rewind:
 
     Attributes:
         before: running number of the first line that does not count any more.
-        kept: results of calls that were begun before, in their order; they come first.
+        kept: results of calls that were started before, in their order; they come first.
         again: calls done again: the one that was named, those that only the dropped lines had
-            cancelled, and all that were begun later.
+            cancelled, and all that were started later.
         steps: new step numbers, by ordinal, of those among them that stay begun.
     """
 
@@ -50,7 +50,7 @@ class Rewind:
 def counting_lines(lines: Iterable[Record]) -> list[Record]:
     """Return the lines of a history that count, calls under the numbers that they now have.
 
-    A call that is done again is `anew` until a process of the run has begun it.
+    A call that is done again is `anew` until a process of the run has started it.
     """
     found: list[Record] = []
     for line in lines:
@@ -210,7 +210,7 @@ def copied_end(line: Record) -> Record:
 
 
 def copied_lines(lines: Sequence[Record], call: Record) -> list[Record]:
-    """Return the lines that a fork begins with: those before a call, of lines that count."""
+    """Return the lines that a fork starts with: those before a call, of lines that count."""
     return [copied_end(line) for line in lines[: lines.index(call)] if line["type"] in _COPIED]
 
 

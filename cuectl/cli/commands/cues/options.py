@@ -184,7 +184,8 @@ POLICY_OPTIONS = (
         "Tell a monitor of starts, successes and failures, as healthchecks takes them",
         not_empty,
     ),
-    Option("--alert-after N", "Raise an alert after N failures in a row", whole_number(1, 100)),
+    Option("--alert-after N", "Alert after N failures in a row, not 1", whole_number(1, 100)),
+    Option("--remind DUR", "Alert again every DUR while it lasts, or none", _time_limit),
     Option("--expect-within DUR", "Alert when a run takes longer: 10m, or 2x the usual", _within),
     Option("--expect-by HH:MM", "Alert when it has not succeeded by this local time", _by),
     Option("--on-failure JSON", "Pause or call a webhook when it fails: '{\"pause\": true}'"),
@@ -230,6 +231,7 @@ def _policy_of(values: Values) -> dict[str, Any]:
         "tags": values["tag"] or None,
         "ping_url": _ping_url(values["ping_url"]),
         "alert_after": values["alert_after"],
+        "remind_s": values["remind"],
         "on_failure": _on_failure(values["on_failure"]),
         "expect_by": values["expect_by"],
     }

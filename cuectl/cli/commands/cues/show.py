@@ -121,6 +121,10 @@ def _lines(
         yield cue.description
     if standing.why:
         yield f"why: {standing.why}"
+    for kind, _ in state.alerts:
+        told = (state.told or {}).get(kind) or {}
+        since = f", since {call.out.time(told['since'], now)}" if told.get("since") else ""
+        yield f"open alert: {kind.replace('_', ' ')}{since}"
     yield next_line(call, cue, state, now)
     zone = zone_of(call, cue.trigger)
     if len(fires) > 1:
@@ -160,6 +164,8 @@ def _facts(cue: Cue, state: CueState, work: str, payload: Record) -> Iterator[tu
         yield "directory", cwd
     if environment := cue.target.get("environment"):
         yield "environment", environment
+    if executor := cue.target.get("executor"):
+        yield "executor", executor
     for name, value in cue.target.get("env", {}).items():
         yield "variable", f"{name}={value}"
     if cue.trigger["type"] == "cron":
