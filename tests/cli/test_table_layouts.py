@@ -179,23 +179,27 @@ ends       5 failed in the last 24h
 """,
     ("alerts list", (40,)): """\
 CUE                 RAISED  MESSAGE
+✗ slow-index     6h04m ago  'slow-index…
+✗ sync-crm       1h04m ago  'sync-crm'…
 ! weekly-report  1h03m ago  'weekly-rep…
-✗ sync-crm          4m ago  'sync-crm'…
 """,
     ("alerts list", (80,)): """\
 CUE                 RAISED  MESSAGE                                       ID
+✗ slow-index     6h04m ago  'slow-index' failed: time limit of 1.5 s ex…  ID
+✗ sync-crm       1h04m ago  'sync-crm' failed: exit 1: error: token exp…  ID
 ! weekly-report  1h03m ago  'weekly-report' is unproven: exited 0, no a…  ID
-✗ sync-crm          4m ago  'sync-crm' failed 3 times in a row: exit 1:…  ID
 """,
     ("alerts list", (120,)): """\
 CUE              TYPE                     RAISED  MESSAGE                                              DELIVERED  ID
+✗ slow-index     consecutive_failures  6h04m ago  'slow-index' failed: time limit of 1.5 s exceeded:…  stderr     ID
+✗ sync-crm       consecutive_failures  1h04m ago  'sync-crm' failed: exit 1: error: token expired      stderr     ID
 ! weekly-report  verification_failed   1h03m ago  'weekly-report' is unproven: exited 0, no artifact…  stderr     ID
-✗ sync-crm       consecutive_failures     4m ago  'sync-crm' failed 3 times in a row: exit 1: error:…  stderr     ID
 """,
     ("alerts list", (200,)): """\
 CUE              TYPE                     RAISED  MESSAGE                                                            DELIVERED  ID
+✗ slow-index     consecutive_failures  6h04m ago  'slow-index' failed: time limit of 1.5 s exceeded: indexing        stderr     ID
+✗ sync-crm       consecutive_failures  1h04m ago  'sync-crm' failed: exit 1: error: token expired                    stderr     ID
 ! weekly-report  verification_failed   1h03m ago  'weekly-report' is unproven: exited 0, no artifacts were reported  stderr     ID
-✗ sync-crm       consecutive_failures     4m ago  'sync-crm' failed 3 times in a row: exit 1: error: token expired   stderr     ID
 """,
     ("next -n 2", (40,)): """\
 CUE              IN
@@ -306,7 +310,10 @@ def test_names_reach_questions_outputs_chains_and_alerts(
     assert cuectl.run("verify", "send-invoices").status == 0
     (alert,) = cuectl.json("alerts", "list", "--cue", "sync-crm")
     cuectl.run("alerts", "ack", "sync-crm").gives(f"acknowledged {alert['id']}\n")
-    assert [one["cue_name"] for one in cuectl.json("alerts", "list")] == ["weekly-report"]
+    assert [one["cue_name"] for one in cuectl.json("alerts", "list")] == [
+        "slow-index",
+        "weekly-report",
+    ]
     rows = {one["name"]: one["verdict"] for one in cuectl.json("list")}
     assert rows["send-invoices"] == "verified"
     assert "waiting for you" not in cuectl.run("status").stdout
