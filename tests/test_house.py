@@ -16,8 +16,8 @@ PACKAGE = "cuectl"
 
 # The first version had 59,578 lines in 525 files, a fifth of which said nothing that was not said
 # elsewhere. A new capability may raise both, by its own budget: about one file for 150 lines.
-MOST_LINES = 68_200
-MOST_FILES = 360
+MOST_LINES = 68_600
+MOST_FILES = 361
 # What can be taken in at one look.
 MOST_IN_A_FOLDER = 20
 MOST_IN_A_MODULE = 500

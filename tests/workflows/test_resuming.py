@@ -17,6 +17,7 @@ from tests.workflows.test_workflows import KILLER, log_of, until
 if TYPE_CHECKING:
     from tests.fixtures.builder import Cuectl
 
+
 FLOWS = """\
 import asyncio
 from cuectl.workflow import WorkflowError, workflow

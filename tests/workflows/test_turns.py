@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tests.fixtures.builder import Cuectl
 
+
 DEADLINE_S = 60.0
 
 FLOWS = """\

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+
 DEADLINE_S = 60.0
 
 HELLO = '''\
