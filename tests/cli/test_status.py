@@ -264,7 +264,7 @@ def test_a_monitor_is_told_when_the_state_cannot_be_read(cuectl: Cuectl) -> None
     answer = cuectl.run("status", "--nagios")
     assert answer.status == 3
     assert answer.stdout == (
-        f"CUECTL UNKNOWN - '{cuectl.home}' has format 99; this cuectl knows 1\n"
+        f"CUECTL UNKNOWN - '{cuectl.home}' has format 99; this cuectl knows 2\n"
     )
     assert cuectl.run("status").status == 9
 
