@@ -69,7 +69,6 @@ def _alert(
         type=kind,
         message=message,
         cue=None,
-        state=None,
         execution_id=None,
         sinks=sinks_for(effects, kind),
         randomness=effects.random(9),

@@ -181,7 +181,6 @@ def end_lost(
                 type="interrupted",
                 message=f"{what} lost its process and was not gone on with",
                 cue=None,
-                state=None,
                 execution_id=run.execution,
                 sinks=sinks,
                 randomness=runtime.random(9),

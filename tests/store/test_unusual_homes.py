@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cuectl.store.home import FORMAT
 from tests.fixtures.background import WAITS
 from tests.fixtures.observing import StoreState, until
 
@@ -216,7 +217,7 @@ def test_a_home_that_others_may_write_to_is_refused(cuectl: Cuectl, state: Store
     assert effects(cuectl) == []
 
 
-@pytest.mark.parametrize("text", ["2\n", "1000\n"])
+@pytest.mark.parametrize("text", [f"{FORMAT + 1}\n", "1000\n"])
 def test_a_newer_home_is_left_alone(cuectl: Cuectl, state: StoreState, text: str) -> None:
     fired(cuectl)
     before = contents(cuectl.home)
