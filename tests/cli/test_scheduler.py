@@ -338,7 +338,7 @@ def test_a_watch_is_a_line_of_its_own_and_goes_with_the_other(
         assert "already" in cuectl.run("scheduler", "install", *words, "--yes").stdout
     found = cuectl.json("scheduler", "status")["installed"]
     assert [(one["watched"], one["current"]) for one in found] == [(True, True)]
-    assert "watched    each 15 minutes" in cuectl.run("scheduler", "status").stdout
+    assert "watched    every 15 minutes" in cuectl.run("scheduler", "status").stdout
 
     cron.crontab = OTHER + region.replace(b"7-59/15", b"3")
     assert cuectl.json("scheduler", "status")["installed"][0]["current"] is False

@@ -18,8 +18,8 @@ def test_what_is_missing_is_named(cuectl: Cuectl) -> None:
     cuectl.run(*START, *URL).fails(2, "'--config FILE' is missing", hint)
     cuectl.run(*START, "--config", "worker.yaml").fails(2, "'--url URL' is missing", hint)
     given = (*START, "--config", "worker.yaml", *URL)
-    key = "take the same on all machines: CUECTL_FLEET_KEY=$(openssl rand -hex 32)"
-    cuectl.run(*given).fails(2, "the key of the fleet is missing: CUECTL_FLEET_KEY is not set", key)
+    key = "use the same one on all machines: CUECTL_FLEET_KEY=$(openssl rand -hex 32)"
+    cuectl.run(*given).fails(2, "the fleet key is missing: CUECTL_FLEET_KEY is not set", key)
     cuectl.env(CUECTL_FLEET_KEY="short")
     cuectl.run(*given).fails(2, "CUECTL_FLEET_KEY is shorter than 16 characters", key)
     cuectl.env(CUECTL_FLEET_KEY="long enough to be one")

@@ -28,12 +28,10 @@ CHOICES = ("auto", "crontab", "systemd-timer", "launchd")
 WHICH = Option(
     "--scheduler NAME", "The scheduler; auto takes the first that works here", choices=CHOICES
 )
-WATCHES = Option(
-    "--watch", "Also check every 15 minutes, and alert your sinks when no pass is made"
-)
+WATCHES = Option("--watch", "Also check every 15 minutes, and alert your sinks when passes stop")
 DRY_RUN = Option("--dry-run", "Show what would be written and run, without doing it")
 YES = Option("--yes", "Do not ask for confirmation")
-WORKER = Option("--worker NAME", "A worker for this executor, as a systemd service of yours")
+WORKER = Option("--worker NAME", "Install a worker for this executor, as a systemd user service")
 
 
 def _site(call: Call) -> Site:
@@ -88,7 +86,7 @@ def _difference(before: bytes | None, after: bytes | None) -> Iterator[Line]:
     YES,
     argv="With --worker: the options of 'executors worker'",
     exits={
-        6: "another scheduler does it already, or its text is not ours to change",
+        6: "another scheduler already does, or the text is not ours to change",
         8: "you answered no, there was no terminal, or no scheduler works here",
     },
     see="scheduler status, scheduler remove, run-due, status",
@@ -105,18 +103,18 @@ def install(
 ) -> None:
     """Have cron, a systemd timer or launchd call run-due each minute.
 
-    Shows the exact text that is written and the commands that are run, asks, and does it. Paths are
-    absolute, and PATH and CUECTL_HOME are spelled out, because a scheduler knows nothing of your
-    shell: the PATH of this call is the one that handlers get.
+    Shows the exact text to write and the commands to run, asks, and goes ahead. Paths are absolute,
+    and PATH and CUECTL_HOME are spelled out, because a scheduler knows nothing of your shell:
+    handlers get the PATH of this call.
 
-    Installing again brings what is there up to date, after cuectl has moved or PATH has changed.
-    Each state directory has an entry of its own.
+    Install again after cuectl has moved or PATH has changed, to update the entry. Each state
+    directory has its own.
 
-    With --watch, a second entry calls 'cuectl scheduler watch' each 15 minutes, which tells when
-    no pass is made. It stays until 'scheduler remove'.
+    With --watch, a second entry calls 'cuectl scheduler watch' every 15 minutes, which alerts you
+    when passes stop. It stays until 'scheduler remove'.
 
-    With --worker, it is no pass that is called: systemd keeps 'cuectl executors worker NAME'
-    running, with the options after '--' and in this directory. Its key is in ~/.cue/env.
+    With --worker, systemd keeps 'cuectl executors worker NAME' running in this directory, with the
+    options after '--', and no pass is scheduled. Its key comes from ~/.cue/env.
     """
     if worker is not None:
         _install_worker(call, worker, argv or (), dry_run=dry_run, yes=yes)
@@ -214,15 +212,15 @@ def remove(
 ) -> None:
     """Remove the cron line or timer.
 
-    Takes out what 'scheduler install' wrote for this state directory, and nothing else: not the
-    entries of other state directories, not a line that was written by hand, not a drop-in of a
-    unit. Without --scheduler, wherever it stands. Cues and all records stay.
+    Removes what 'scheduler install' wrote for this state directory, and nothing else: no entry of
+    another state directory, no line written by hand, no drop-in of a unit. Without --scheduler, it
+    looks in all of them. Cues and all records stay.
     """
     from cuectl.installation.schedulers import AUTO, find_installed, schedulers
 
     if worker is not None:
         service = _service(call, worker)
-        question = f"have systemd keep no worker for '{worker}' any more?"
+        question = f"have systemd stop the worker for '{worker}'?"
         done = _carry_out(call, service.removal(), question, dry_run=dry_run, yes=yes)
         _tell_of_worker(
             call, done, {"schedulers": ["systemd-service"] if done else []}, dry_run=dry_run
@@ -255,11 +253,11 @@ def remove(
     see="scheduler install, status",
 )
 def show_scheduler(call: Call, *, scheduler: str | None) -> int | None:
-    """Show what calls run-due, and when it did so last.
+    """Show what calls run-due, and when it last did.
 
-    Shows every scheduler that calls 'cuectl run-due' for this state directory, with the command and
-    the PATH that it has, whether it does its work, and when a pass was last seen. A line that
-    was written into the crontab by hand is found too; one of another user, or in /etc, is not.
+    Shows every scheduler that calls 'cuectl run-due' for this state directory, with its command and
+    PATH, whether it works, and when a pass was last seen. It also finds a line written into the
+    crontab by hand, but not one of another user or in /etc.
     """
     from cuectl.installation.open_work import scheduler_health
     from cuectl.installation.schedulers import AUTO, find_installed
@@ -278,23 +276,23 @@ def show_scheduler(call: Call, *, scheduler: str | None) -> int | None:
 
 @command(
     "scheduler watch",
-    exits={4: "no pass was made since it looked before"},
+    exits={4: "no pass has run since the last check"},
     see="scheduler install, alerts list, status",
 )
 def watch_scheduler(call: Call) -> int | None:
-    """Tell your alert sinks when nothing calls run-due.
+    """Alert your sinks when nothing calls run-due.
 
-    What the second entry of 'scheduler install --watch' calls. If no pass was made since it looked
-    before, it raises the alert 'scheduler_silent', once, and a recovery when passes are made again.
-    It is no pass itself. Where the state directory is locked or damaged, it says so, and hands the
-    alert to your sinks all the same. What it prints on standard error is mailed by cron.
+    The second entry of 'scheduler install --watch' calls this. If no pass has run since the last
+    check, it raises the alert 'scheduler_silent', once, and reports the recovery when passes run
+    again. It runs no pass itself. If the state directory is locked or damaged, it says so, and
+    alerts your sinks anyway. cron mails what it prints on standard error.
 
-    A machine that was off or asleep is no reason for an alert. Should cron itself be dead, nothing
-    on this machine can tell; a monitor elsewhere can: settings.ping_url in cue.yaml(5).
+    A machine that was off or asleep raises no alert. If cron itself is dead, nothing here can
+    notice, but a monitor elsewhere can: settings.ping_url in cue.yaml(5).
     """
     from cuectl.installation.watch import watch
 
-    # A damaged one is what it has to tell of.
+    # A damaged one is something to report.
     if not os.path.isdir(call.runtime.home):
         raise NotFound(f"there is no state directory '{call.runtime.home}'")
     found, now = watch(call.runtime), call.runtime.now()
@@ -317,7 +315,7 @@ def _lines(call: Call, found: list[Installed], health: SchedulerHealth, now: int
         yield f"command    {shlex.join(one.words)}"
         yield f"PATH       {one.path}"
         watched = (
-            "each 15 minutes" if one.is_watched else "no; see: cuectl scheduler install --watch"
+            "every 15 minutes" if one.is_watched else "no; see: cuectl scheduler install --watch"
         )
         yield f"watched    {watched}"
         if not one.is_current:

@@ -75,10 +75,10 @@ filters test: definitions: define: Try filters on payloads: JSON lines in, JSON 
 templates render: definitions: define: Try prompts on events: JSON lines in, JSON lines out
 serve: processes: run: Serve a page for your browser, and the HTTP interface
 open: processes: look: Print a link to the page that 'cuectl serve' shows
-executors list: executors.look: look: List the executors: what is at each, and whether it answers
-executors ping: executors.look: care: See whether executors answer, and who works there
-executors reset: executors.look: care: Send work again to an executor that has forgotten
-executors worker: executors.worker: run: Run what another machine starts, as one worker of its fleet
+executors list: executors.look: look: List executors and what runs there
+executors ping: executors.look: care: Check that executors answer, and list their workers
+executors reset: executors.look: care: Resume sending to an executor that lost its memory
+executors worker: executors.worker: run: Run executions for another machine, as one of its workers
 pass-api: processes: -: Serve the HTTP interface of a pass to its handlers
 webhook-call: processes: -: Call the webhook of the execution in the environment
 deliver: processes: -: Deliver the alerts that are due
@@ -107,8 +107,8 @@ init: home: care: Make the state directory, and a cue.yaml with --here
 demo: home: care: Simulate three days in ten seconds, in a temporary directory
 scheduler install: scheduler: care: Have cron, a systemd timer or launchd call run-due each minute
 scheduler remove: scheduler: care: Remove the cron line or timer
-scheduler watch: scheduler: care: Tell when nothing calls run-due any more
-scheduler status: scheduler: care: Show what calls run-due, and when it did so last
+scheduler watch: scheduler: care: Alert your sinks when nothing calls run-due
+scheduler status: scheduler: care: Show what calls run-due, and when it last did
 doctor: repair: care: Find problems with your setup and how to fix them
 dashboard: status: look: Write the page as one HTML file
 graph: status: look: Draw what starts what: events, cues, agents, chains
@@ -142,7 +142,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "filters": (DEFINE, "Test filters"),
     "templates": (DEFINE, "Test prompts"),
     "executions": (LOOK, "List executions, show one, print its output"),
-    "executors": (RUN, "List machines that run work, test or become one"),
+    "executors": (RUN, "List, test and join machines that run work"),
     "alerts": (LOOK, "List alerts, acknowledge them, test a sink"),
 }
 

@@ -1,1 +1,1 @@
-"""The commands about other machines: look at them, be one of them."""
+"""The commands about other machines: inspect them, or work as one."""

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @command("executors list", table=True, see="executors ping, executors worker, cue.yaml(5)")
 def list_executors(call: Call) -> None:
-    """List the executors: what is at each, and whether it answers.
+    """List executors and what runs there.
 
-    Prints the executors of your definitions, how many executions wait there for a worker or run,
-    and what kept the last pass from reaching one. Nothing is asked of them.
+    Prints the executors of your definitions, how many executions wait for a worker or run at each,
+    and why the last pass could not reach one. It contacts none of them; 'executors ping' does.
     """
     from cuectl.definitions.in_force import definitions_now
     from cuectl.installation.executors import listed
@@ -35,15 +35,15 @@ def list_executors(call: Call) -> None:
 
 @command(
     "executors ping",
-    Argument("[NAME...]", "Which ones; all of them when you name none"),
-    exits={3: "one of them does not answer, or has forgotten what it was told"},
+    Argument("[NAME...]", "Which ones; by default all"),
+    exits={3: "one of them does not answer, or has lost its memory"},
     see="executors list, executors reset, doctor",
 )
 def ping_executors(call: Call, *, name: tuple[str, ...]) -> int:
-    """See whether executors answer, and who works there.
+    """Check that executors answer, and list their workers.
 
-    Asks each within two seconds: its clock, its settings, whether it remembers what it was told,
-    and which workers it has heard of.
+    Asks each one, for at most two seconds, about its clock, its settings, whether it remembers what
+    was sent, and its workers.
     """
     from cuectl.definitions.in_force import definitions_now
     from cuectl.installation.executors import chosen, ping
@@ -88,11 +88,11 @@ def _lines(row: Record) -> Iterator[Line]:
     see="executors ping",
 )
 def reset_executor(call: Call, *, name: str) -> None:
-    """Send work again to an executor that has forgotten.
+    """Resume sending to an executor that lost its memory.
 
-    Redis that was emptied, restored or replaced does not know any more which executions were
-    started, so passes stop sending, and say so. This begins anew. What was sent before is not sent
-    again: its result is taken if it comes, else it ends as interrupted.
+    A Redis that was emptied, restored or replaced no longer knows which executions started, so
+    passes stop sending work and say so. This makes a fresh start. Executions sent earlier are not
+    sent again: if a result arrives it is recorded, otherwise they end as interrupted.
     """
     from cuectl.installation.executors import reset
 

@@ -1,4 +1,4 @@
-"""`cuectl executors worker`: run what another machine starts."""
+"""`cuectl executors worker`: run executions for another machine."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def _labels(text: str) -> tuple[str, ...]:
 
 @command(
     "executors worker",
-    Argument("NAME", "Name of the executor, as it is under `executors` on the control machine"),
+    Argument("NAME", "Name of the executor, as under `executors` on the control machine"),
     Option(
         "-c, --config FILE", "The definition file with its handlers and agents", complete="file"
     ),
     Option("--url URL", "The Redis between the machines: redis://HOST:6379/0"),
-    Option("--broker URL", "The broker, where the executor names another than its Redis"),
+    Option("--broker URL", "The broker, if the executor has one besides its Redis"),
     Option("--labels LABELS", "Labels of this machine: gpu,linux", _labels),
     Option("--concurrency N", "Run at most N executions at once", whole_number(1, 1_000)),
-    Option("--accept-commands", "Also run command lines that no file here defines"),
+    Option("--accept-commands", "Also run command lines that FILE does not define"),
     Option("--worker-id ID", "Name of this machine; the host name by default", printing_name),
-    exits={6: "a worker for this executor runs here already"},
+    exits={6: "a worker for this executor already runs here"},
     see="worker, cue.yaml(5)",
 )
 def work_for_others(
@@ -48,14 +48,14 @@ def work_for_others(
     accept_commands: bool,
     worker_id: str | None,
 ) -> int:
-    """Run what another machine starts, as one worker of its fleet.
+    """Run executions for another machine, as one of its workers.
 
-    Takes executions that the machine with the store gives to this executor, or to one of its
-    labels, and runs them with the handlers and agents of its own file: commands, directories and
-    secrets stay here. It needs Celery, and the key of the fleet in CUECTL_FLEET_KEY.
+    Takes executions that the control machine sends to this executor or to one of these labels, and
+    runs them with the handlers and agents of its own file: commands, directories and secrets stay
+    here. It needs Celery, and the fleet key in CUECTL_FLEET_KEY.
 
-    SIGTERM lets what runs come to its end and takes nothing new; a second one ends that too.
-    Whatever is killed, what has run is told: the next worker on this machine finds it.
+    On SIGTERM it takes nothing new and exits when the running executions finish; a second SIGTERM
+    stops those too. If it is killed, the next worker on this machine finds and reports its runs.
     """
     from cuectl.executions.executors.errand import Post
     from cuectl.executions.executors.worker import Worker
@@ -80,7 +80,7 @@ def work_for_others(
         labels=labels or (),
         accept_commands=accept_commands,
     )
-    # What is wrong with the file or the URL is told at once.
+    # A bad file or URL fails here, before anything starts.
     _ = site.in_force(), site.cells
     worker = Worker(site, concurrency or 1, broker, call.out.warn)
     status = worker.work()
@@ -92,9 +92,9 @@ def _key(call: Call, variable: str, shortest: int) -> str:
     from cuectl.store.handler_files import read_env_file
 
     key = call.environment.get(variable) or read_env_file(call.runtime.home).get(variable) or ""
-    hint = f"take the same on all machines: {variable}=$(openssl rand -hex 32)"
+    hint = f"use the same one on all machines: {variable}=$(openssl rand -hex 32)"
     if not key:
-        raise UsageError(f"the key of the fleet is missing: {variable} is not set", hint=hint)
+        raise UsageError(f"the fleet key is missing: {variable} is not set", hint=hint)
     if len(key) < shortest:
         raise UsageError(f"{variable} is shorter than {shortest} characters", hint=hint)
     return key
