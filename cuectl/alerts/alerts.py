@@ -1,7 +1,7 @@
 """Alerts: raising and clearing them within the change that they belong to; finding those kept.
 
-What lasts is an incident (`incidents.py`), or, where it is about no cue, has a subject. The record
-of an alert and the marker of its next delivery change together.
+A lasting condition is an incident (`incidents.py`), or has a subject if it is about no cue. The
+record of an alert and the marker of its next delivery change together.
 """
 
 from __future__ import annotations
@@ -88,9 +88,9 @@ def stage_delivery(
 
 
 def acknowledge(tx: Transaction, alert: Alert, now: int) -> Alert:
-    """Stage that a person has seen an alert; what is on its way is still delivered.
+    """Stage that a person has seen an alert; pending deliveries continue.
 
-    Of an incident nothing more is told but its end.
+    An incident then sends nothing but its end.
     """
     waits = (alert.next_at or 0) > now
     after = replace(alert.withdrawn() if waits else alert, acknowledged_at=now, remind_at=None)
@@ -115,7 +115,7 @@ def sink_keys(
         elif sink is not None and kind in SLOW:
             keys |= dict.fromkeys(part_names(sink))
         elif kind not in (*KINDS, "none"):
-            # A name that is not defined stays, so that its delivery fails and says so.
+            # An undefined name stays, so that its delivery fails and says so.
             keys[name] = None
     return tuple(keys)
 
@@ -209,7 +209,7 @@ def change_alert(tx: Transaction, event: str, before: Alert, after: Alert) -> No
 
 
 def complain_of_delivery(tx: Transaction, runtime: Runtime, subject: str, message: str) -> None:
-    """Stage the alert that says who does not take alerts or pings; the next pass prints it."""
+    """Stage the alert about a sink or monitor that takes nothing; the next pass prints it."""
     raise_alert(
         tx,
         tx.now,
@@ -257,7 +257,7 @@ def alerts_in(source: ViewReader) -> tuple[list[Alert], int]:
 
 
 def _as_it_is_now(source: ViewReader, alert: Alert, record: Record) -> Alert:
-    """Return an alert with what the state of its cue says of it."""
+    """Return an alert with what the state of its cue says about it."""
     state = (source.read(paths.state(alert.cue_id)) if alert.cue_id else None) or {}
     if alert.cue_id and alert.id not in (state.get("alerts") or {}).values():
         # The first version did not note when the condition of an alert had ended.

@@ -1,9 +1,9 @@
-"""Deliveries of alerts and pings: what a pass does about them, and the process that makes them.
+"""Deliveries of alerts and pings: the part of a pass, and the process that makes them.
 
-A pass starts `cuectl deliver`, one at a time and outside of the store lock, because a receiver may
+A pass starts `cuectl deliver`, one at a time and outside the store lock, because a receiver may
 be slow (reference/reliability.md, F54). Each try is recorded before it is made, with the time of
-the next one, and again when it is over: a killed process loses no alert, and a receiver can get
-one twice; its id tells.
+the next one, and again afterwards. So a killed process loses no alert; a receiver may get one
+twice, with the same id.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ LOCK_NAME = "deliver.lock"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueAlerts:
-    """What is to be done about the alerts whose markers are due."""
+    """The work for alerts whose markers are due."""
 
     printed: tuple[Alert, ...] = ()  # to print with `stderr_line` once the change is committed
     deliver: bool = False
@@ -124,7 +124,7 @@ _PUT_OFF = "put off, because the sink failed for other alerts"
 
 @dataclass(slots=True, kw_only=True)
 class Delivered:
-    """What a call of `deliver` came to; `running`: another process delivers already."""
+    """How a call of `deliver` ended; `running`: another process delivers already."""
 
     delivered: int = 0
     pinged: int = 0
@@ -214,7 +214,7 @@ class DeliveryRound:
         return {name: _in_turn(those, name) for name, those in found.items()}
 
     def _is_kept_for_later(self, tx: Transaction, alert: Alert, name: str) -> bool:
-        """Put off what is not critical to the end of the quiet hours; tell whether it was."""
+        """Postpone an uncritical alert to the end of the quiet hours; tell whether it was."""
         quiet = self.context.quiet
         if quiet is None or alert.severity is Severity.CRITICAL or alert.delivered[name].tries:
             return False
@@ -227,7 +227,7 @@ class DeliveryRound:
         return True
 
     def _serve(self, name: str, alerts: list[str]) -> None:
-        """Give a sink its alerts, until it has failed too often in a row; many as one message."""
+        """Send a sink its alerts, many as one message, until it fails too often in a row."""
         with change(self.runtime) as tx:
             left, until = room(tx.read(_burst(name)), tx.now)
             if left == 0:
@@ -263,7 +263,7 @@ class DeliveryRound:
         return True
 
     def _hand_over(self, name: str, alerts: Sequence[Alert]) -> None:
-        """Give a sink one message: of an alert, or a digest of several."""
+        """Send a sink one message: an alert, or a digest of several."""
         sink = sink_named(name, self.defined)
         if sink is None or sink.kind not in sinks.KINDS:
             what = "is switched off" if sink else "is not defined"
@@ -272,7 +272,7 @@ class DeliveryRound:
         sinks.deliver(message, sink, replace(self.context, now=self.runtime.now()))
 
     def _begin(self, name: str, ids: list[str]) -> list[Alert]:
-        """Record a try before it is made; return what there still is to try."""
+        """Record a try before it is made; return what is still to try."""
         begun: list[Alert] = []
         with change(self.runtime) as tx:
             for identity in ids:
@@ -312,7 +312,7 @@ class DeliveryRound:
                     complain_of_delivery(tx, self.runtime, name, message)
 
     def _hold(self, tx: Transaction, name: str, alerts: list[str], until: int) -> None:
-        """Leave what comes too thick for a sink for its next minute, in one message."""
+        """Leave what is too much for a sink to its next minute, in one message."""
         for identity in alerts:
             alert = _known(tx, identity)
             if alert is not None and name in alert.due_sinks(tx.now):
@@ -321,7 +321,7 @@ class DeliveryRound:
                 self.result.put_off += 1
 
     def _put_off(self, name: str, alerts: list[str]) -> None:
-        """Leave what a sink that fails should still get for the next round, in one group."""
+        """Leave the rest for a failing sink to the next round, in one group."""
         with change(self.runtime) as tx:
             for identity in alerts:
                 alert = _known(tx, identity)
@@ -342,7 +342,7 @@ def _known(tx: Transaction, identity: str) -> Alert | None:
 
 
 def _was_kept(alert: Alert | None, name: str) -> bool:
-    """Tell whether an alert has waited for the end of quiet hours and was not tried since."""
+    """Tell whether an alert waited for the end of quiet hours and was not tried since."""
     waiting = alert.delivered.get(name) if alert is not None else None
     return waiting is not None and not waiting.tries and waiting.error is not None
 
@@ -361,7 +361,7 @@ def _in_turn(alerts: list[Alert], name: str) -> list[str]:
 
 
 def _waits_for_first(tx: Transaction, alert: Alert, name: str) -> bool:
-    """Put off what continues an incident until the sink has its beginning; tell whether it is."""
+    """Postpone a later alert of an incident until the sink has the first; tell whether it is."""
     first = _known(tx, alert.incident) if alert.incident else None
     before = first.delivered.get(name) if first is not None else None
     if before is None or before.next_at is None or before.is_due(tx.now):

@@ -1,8 +1,8 @@
-"""Runs that take too long and work that is not done in time: told of before they are over.
+"""Runs that take too long and work that is not done in time: alerts before they finish.
 
-Whoever looks tells: the pass beside the running handler, any other pass while something runs, and
-for a time of the day the pass that its marker brings. What ends before somebody has looked is told
-of only where that still says something: a run that was slow, not work that is done.
+Any pass checks: the one beside the running handler, any other while something runs, and for a time
+of the day the pass that its marker calls. What ends before a check is reported only if it still
+matters: a run that was slow, but not work that is done.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def await_success(
     views: Views,
     effects: Effects,
 ) -> CueState:
-    """Return the state that awaits the success of what was taken up; its marker joins `views`."""
+    """Return the state that awaits a success by the next deadline; its marker joins `views`."""
     before, by = expected_from(state.expected), cue.policy.expect_by
     if by is None:
         return state
@@ -77,7 +77,7 @@ def _with_expected(
 def look_at_deadline(
     tx: Transaction, marker: Marker, effects: Effects, stale: list[Marker]
 ) -> None:
-    """Stage what becomes of a cue that was to have succeeded by the time of a marker."""
+    """Stage the verdict on a cue that should have succeeded by the time of a marker."""
     known = read_cue(tx, marker.id)
     if known is None or expected_from(known[1].expected).by != marker.at:
         stale.append(marker)
@@ -86,13 +86,13 @@ def look_at_deadline(
 
 
 def _end_wait(tx: Transaction, cue: Cue, state: CueState, effects: Effects) -> None:
-    """Stage that the time has come by which a cue was to have succeeded."""
+    """Stage that the deadline for a success of a cue has come."""
     before, by = expected_from(state.expected), cue.policy.expect_by
     after, staged = before.ended(), tx.count
     if by is not None and state.status is not CueStatus.PAUSED:
         at = deadline_after(before.since, by, _zone(cue, effects))
         if at > effects.now:
-            # It was given a later time since.
+            # Its deadline was moved since.
             after = replace(before, by=at)
         else:
             state = _tell_late(tx, cue, state, effects)
@@ -125,7 +125,7 @@ def _tell_late(
 
 
 def look_at_run(tx: Transaction, execution: Execution, began: int, effects: Effects) -> int | None:
-    """Stage what is to be told of a run now; return when to look again, None for never."""
+    """Stage the alert about a run, if due; return when to check again, None for never."""
     known = read_cue(tx, execution.cue_id)
     if known is None:
         return None
@@ -145,7 +145,7 @@ def look_at_run(tx: Transaction, execution: Execution, began: int, effects: Effe
 
 
 def _slow(execution: Execution, state: CueState, took: float) -> str | None:
-    """Return in words that a run takes, or took, too long; None: it does not, as far as known."""
+    """Say that a run takes, or took, too long; None: it does not, as far as known."""
     known = known_times(state)
     limit = limit_s(execution.policy, known)
     if limit is None or took < limit:
@@ -157,7 +157,7 @@ def _slow(execution: Execution, state: CueState, took: float) -> str | None:
 
 def _tell_slow(tx: Transaction, execution: Execution, what: str, effects: Effects) -> None:
     known = read_cue(tx, execution.cue_id)
-    # While the incident is open, the end of a run counts it once, and looks do not.
+    # While the incident is open, the end of a run counts it once, and checks do not.
     if known is None or AlertType.SLOW in dict(known[1].alerts):
         return
     cue, state = known
@@ -167,7 +167,7 @@ def _tell_slow(tx: Transaction, execution: Execution, what: str, effects: Effect
 
 
 def look_at_runs(tx: Transaction, executions: Iterable[Execution], effects: Effects) -> None:
-    """Stage what is to be told of runs that other passes have started."""
+    """Stage the due alerts about runs that other passes started."""
     from cuectl.process.runtime import since_boot_ns
 
     home, logs = tx.store.home, {}
@@ -182,7 +182,7 @@ def look_at_runs(tx: Transaction, executions: Iterable[Execution], effects: Effe
 
 
 def note_end(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
-    """Stage that a run was slow, or that what was awaited is done; either ends what was told."""
+    """Stage that a run was slow, or that awaited work is done; either closes its alert."""
     known = read_cue(tx, end.execution.cue_id)
     if known is None or end.step not in (Step.OVER, Step.REVISED):
         return
@@ -197,7 +197,7 @@ def note_end(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
         if expected.is_met_by(done.scheduled_for):
             state = _with_expected(cue, state, expected, expected.ended(), views)
     if end.step is Step.OVER and done.duration_s is not None:
-        # The newest end is this one, which is not what is usual before it.
+        # The newest end is this one, and must not count as usual.
         earlier = replace(state, recent=state.recent.rpartition(" ")[0])
         slow = _slow(done, earlier, done.duration_s)
         if slow is not None:

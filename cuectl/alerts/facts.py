@@ -1,4 +1,4 @@
-"""What the store knows of an alert when it is told, gathered here for every sink."""
+"""What the store knows about an alert when it is sent, gathered here for every sink."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _BROKEN = (BadView, StateError, OSError, KeyError, TypeError, ValueError)
 
 
 def compose(runtime: Runtime, alerts: Sequence[Alert], context: SinkContext) -> Message:
-    """Return what is told of an alert, or of several at once, as the store knows it now.
+    """Return what to say about one or several alerts, as the store knows it now.
 
-    What can't be read any more is left out.
+    What can't be read is left out.
     """
     if len(alerts) > 1:
         return digest_of(alerts, context.host, context.zone)
@@ -97,7 +97,7 @@ def _attempt(done: Execution) -> str:
 
 
 def missing_evidence(done: Execution) -> str:
-    """Return the evidence that a run was asked for and has not given, '' where none is missing."""
+    """Return the evidence that a run still owes, '' where none is missing."""
     if done.reason == "outcome_timeout":
         return "a report in time: cuectl report"
     if done.outcome_state != OutcomeState.VERIFICATION_FAILED or done.verified_by == "person":
@@ -120,13 +120,13 @@ def missing_evidence(done: Execution) -> str:
 
 
 def _last_lines(home: str, record: dict[str, Any], masked: Mask) -> tuple[str, ...]:
-    """Return the end of what says most of a run: its checker, an agent's answer, its errors."""
+    """Return the end of the most telling text of a run: its checker, an answer, its errors."""
     for suffix in ("check.out", "answer", "err", "out"):
         path = paths.run_file(home, record["id"], record.get("attempt", 1), suffix)
         data = output.read_end(path, _END_BYTES)
         lines = masked(data.decode("utf-8", "backslashreplace")).rstrip().split("\n")
         if len(data) == _END_BYTES and len(lines) > 1:
-            # The first line is cut, perhaps inside of a secret.
+            # The first line is cut, perhaps within a secret.
             lines = lines[1:]
         shown = [without_colours(one.rstrip("\r").rpartition("\r")[2]) for one in lines]
         if any(shown):

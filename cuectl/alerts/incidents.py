@@ -1,7 +1,7 @@
-"""Incidents: what is wrong with a cue, from the end that opens one to the end that closes it.
+"""Incidents: trouble with a cue, from the end that opens one to the end that closes it.
 
-The alert that opens an incident is its record. What is told later, a reminder or the recovery, is
-an alert of its own that names it and goes where it went; `rules/incident.py` says when.
+The alert that opens an incident is its record. A reminder or the recovery is a separate alert that
+names the first one and goes to the same sinks; `rules/incident.py` says when.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cuectl.executions.rules.record import Execution
     from cuectl.store.store import Transaction
 
-# So long a reminder waits for the end of what runs.
+# A reminder waits at most this long for a running execution.
 PATIENCE_MS = HOUR
 # What a success does not end: a source that can't be looked at, and what was slow all the same.
 _NOT_BY_SUCCESS = frozenset({AlertType.SOURCE_FAILED, AlertType.SLOW})
@@ -45,7 +45,7 @@ _FAILED = frozenset(
 
 
 def raise_alerts(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
-    """Stage what an end makes of the incidents of its cue."""
+    """Stage what an end does to the incidents of its cue."""
     known = read_cue(tx, end.execution.cue_id)
     if end.step not in (Step.OVER, Step.REVISED) or known is None:
         return
@@ -74,7 +74,7 @@ def _after_failure(
     kind, message = _trouble(done, state.failures)
     enough = cue.policy.alert_after or _settings(effects, "alert_after", incident.ALERT_AFTER)
     if cue.origin.kind == "http" and kind is not AlertType.CONSECUTIVE_FAILURES:
-        # The peer tells of these at once, whatever number of failures it was given.
+        # CueAPI alerts about these at once, whatever its number of failures.
         enough = 1
     is_open = kind in dict(state.alerts)
     if not is_open and state.failures < enough:
@@ -84,7 +84,7 @@ def _after_failure(
 
 
 def _trouble(done: Execution, failures: int) -> tuple[AlertType, str]:
-    """Return the most specific kind that a failure is of, and what people are told of it."""
+    """Return the most specific kind of a failure, and the message about it."""
     name, reason = done.cue_name, why(facts_in(done)) or done.status.value
     if done.reason == "outcome_timeout":
         return AlertType.OUTCOME_TIMEOUT, f"'{name}' did not report in time"
@@ -134,13 +134,13 @@ def open_incident(
     count: int = 1,
     since: int | None = None,
 ) -> CueState:
-    """Open an incident of a cue and tell of it, or count what is one more of an open one.
+    """Open an incident of a cue and alert people, or add to the count of an open one.
 
     Returns the state with it; the caller stages that.
 
     Args:
         count: how many ends, or occurrences that did not run, it is opened or continued by.
-        since: when it began, if that was earlier.
+        since: when it started, if that was earlier.
     """
     now, remind, before = effects.now, _remind_of(cue, effects), _told_of(state, kind)
     if identity := dict(state.alerts).get(kind):
@@ -193,7 +193,7 @@ def _note(effects: Effects, raised: Alert | None) -> None:
 def notify(
     tx: Transaction, cue: Cue, message: str, execution_id: str | None, effects: Effects
 ) -> None:
-    """Tell of something that is over at once: each one anew, and nobody has to see to it."""
+    """Alert people to something already over: each one again, none to acknowledge."""
     raised = raise_alert(
         tx,
         effects.now,
@@ -218,7 +218,7 @@ def close_incidents(
     execution_id: str | None = None,
     deleted: bool = False,
 ) -> CueState:
-    """Close those of a cue's incidents that are of some kinds, and tell so.
+    """Close a cue's incidents of some kinds, and say so.
 
     Returns the state without them; the caller stages that.
     """
@@ -261,7 +261,7 @@ def _tell_end(
     *,
     deleted: bool = False,
 ) -> Alert | None:
-    """Stage the message that incidents are over."""
+    """Stage the message that incidents have ended."""
     now = effects.now
     since = min(before.since or one.since or one.created_at for one, before in over)
     count = sum(before.count for _, before in over)
@@ -292,7 +292,7 @@ def _tell_end(
 
 
 def _withdraw(tx: Transaction, told: ToldTrouble | None, now: int) -> None:
-    """Stage that the message that still waits is not sent: the next one says it too."""
+    """Stage that a held message is not sent, because the next one says the same."""
     if told is not None and told.held is not None and told.waits(now):
         one = _known(tx, told.held)
         if one is not None:

@@ -1,7 +1,7 @@
-"""Pings for monitors: staged with what they tell of, sent in that order by `cuectl deliver`.
+"""Pings for monitors: staged with what they report, sent in that order by `cuectl deliver`.
 
-What can't be delivered is tried again as an alert is. The beginning of what is over by then is
-dropped, because it would tell the monitor that something runs.
+A failed ping is retried like an alert. The start ping of a finished run is dropped, because it
+would make the monitor think that the run continues.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _views(before: Ping | None, after: Ping | None) -> Views:
 
 
 def ping_start(tx: Transaction, execution: Execution, effects: Effects) -> None:
-    """Stage the ping that says that an attempt begins."""
+    """Stage the ping that an attempt starts."""
     if execution.policy.ping_url is not None:
         tx.amend(_views(None, start_ping(execution)))
         effects.deliver = True
@@ -115,7 +115,7 @@ def change(runtime: Runtime) -> Iterator[Transaction]:
 
 
 def run_id(identity: str) -> str:
-    """Return the UUID under which the beginning and the end of something belong together."""
+    """Return the UUID that links the start of something to its end."""
     return str(uuid.uuid5(_NAMESPACE, identity))
 
 
@@ -129,18 +129,18 @@ class PingRound:
     failed: int = 0
 
     def due(self) -> list[str]:
-        """Return the ids of the pings to send now, in the order of what they tell of."""
+        """Return the ids of the pings to send now, in the order of what they report."""
         with change(self.runtime) as tx:
             tx.store.flush()
             due = [one for one in due_markers(self.runtime.home, tx.now) if one.kind == MARKER]
             known = [ping for one in due if (ping := _known(tx, one.id)) is not None]
             found = [ping for ping in known if (ping.delivery.next_at or 0) <= tx.now]
-        # The beginning of an attempt before its end.
+        # The start of an attempt before its end.
         found.sort(key=lambda it: (it.created_at, it.execution_id, it.attempt, it.kind != "start"))
         return [one.id for one in found]
 
     def serve(self, due: list[str]) -> None:
-        """Send what is due; an address that has failed twice in a row gets no more now."""
+        """Send what is due; an address that failed twice in a row gets no more now."""
         failures: dict[str, int] = {}
         for identity in due:
             with change(self.runtime) as tx:
@@ -189,7 +189,7 @@ class PingRound:
                 tx.stage(_entry(event, ping, views))
 
     def _failed(self, identity: str, error: NotDelivered) -> None:
-        """Note that a ping was not taken: another time, or, after three days, never."""
+        """Note that a ping failed: retry later or, after three days, never."""
         with change(self.runtime) as tx:
             ping = _known(tx, identity)
             if ping is None:

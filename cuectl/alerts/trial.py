@@ -1,4 +1,4 @@
-"""Sinks on trial: what a person would be told, shown, and handed over where that is wanted."""
+"""Sinks on trial: show the message that a person would get, and send it on request."""
 
 from __future__ import annotations
 

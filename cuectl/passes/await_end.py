@@ -1,4 +1,4 @@
-"""Passes in the foreground: one execution run to its end for CI, and a plan that is only shown."""
+"""Passes in the foreground: run one execution to its end for CI, or only show the plan."""
 
 from __future__ import annotations
 
@@ -56,22 +56,22 @@ class Waiter:
         return None if self.deadline_s is None else max(0.0, self.deadline_s - monotonic_s())
 
     def nap(self, execution_id: str) -> None:
-        """Let a moment pass before the next look."""
+        """Pause briefly before the next look."""
         if self.deadline_s is not None and monotonic_s() >= self.deadline_s:
             raise TimeLimit(f"'{execution_id}' did not finish in time")
         select.select([], [], [], _LOOK_EVERY_S)
 
 
 class Observer:
-    """What is told of an execution while it is run or awaited; this one says nothing."""
+    """What to report while an execution is run or awaited; this one reports nothing."""
 
     look_every_s = 0.5
 
     def running(self, running: Sequence[Watched]) -> None:
-        """Be told, now and then, what a pass of this process runs."""
+        """Report, now and then, what a pass of this process runs."""
 
     def waits(self, hold: Hold) -> None:
-        """Be told, now and then, what the execution waits for."""
+        """Report, now and then, what the execution waits for."""
 
 
 def run_until_over(

@@ -1,4 +1,4 @@
-"""Ends that are not settled yet: collected, looked at, settled as one group."""
+"""Ends not settled yet: collected, checked, settled as one group."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class CompletionBatch:
         return with_followup(found, execution, ended, agent, context.home)
 
     def cause_to_end(self, execution: Execution, now: int) -> Cause | None:
-        """Return why an orphan must end before its time is over; None for most."""
+        """Return why an orphan must end before its time limit; None for most."""
         agent = agent_of(execution.target, self._context.in_force)
         if agent is None:
             return None
@@ -76,7 +76,7 @@ class CompletionBatch:
         return cause_to_end(where, agent, real_s) if phase is not Phase.CHECK else None
 
     def add(self, execution: Execution, ended: Ended) -> None:
-        """Take an end in; the group's delay begins with its first."""
+        """Add an end; the group's delay starts with its first."""
         if not self._ends:
             self._first_s = monotonic_s()
         self._ends.append((execution, ended))
@@ -86,7 +86,7 @@ class CompletionBatch:
         return max(0.0, self._first_s + GROUP_DELAY_S - monotonic_s())
 
     def group_is_due(self, *, nothing_runs: bool) -> bool:
-        """Tell whether to commit now: nothing else runs, many wait, or the delay is over."""
+        """Tell whether to commit now: nothing else runs, many wait, or the delay has passed."""
         if not self._ends:
             return False
         return nothing_runs or len(self._ends) >= GROUP_MOST or self.until_group_s() <= 0
@@ -128,7 +128,7 @@ class CompletionBatch:
         self._first_s = monotonic_s()
 
     def postpone(self) -> None:
-        """Try again later: what keeps a commit from the disk is seldom over in 20 ms."""
+        """Try again later: a full or failing disk seldom recovers in 20 ms."""
         self._first_s = monotonic_s() + AGAIN_AFTER_S
 
     def settle_one(

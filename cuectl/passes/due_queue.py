@@ -1,4 +1,4 @@
-"""What a pass may do; its mirror of `open/` follows the others, so counting costs no listing."""
+"""What a pass may claim; it mirrors `open/`, so counting needs no listing."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class PassOptions:
     Attributes:
         executions: ids of executions to run and nothing else, for `fire --wait`.
         max_parallel: lowers the setting, never raises it.
-        max_time_s: no new starts after this; what runs is waited for.
-        end_after_s: what still runs after this is ended, as by SIGTERM.
+        max_time_s: no new starts after this; running executions are awaited.
+        end_after_s: executions still running after this are stopped, as by SIGTERM.
         claimed: called with 0 once the first claims are durable.
-        watch: called with what runs, and with nothing before a line is told.
+        watch: called with what runs, and with nothing before a line is printed.
         watch_every_s: how often it is called.
     """
 
@@ -67,7 +67,7 @@ class PassOptions:
 
 @dataclass(slots=True, kw_only=True)
 class PassResult:
-    """What a pass did; `problems` are its own, and with any it did not work."""
+    """What a pass did; with any `problems`, which are its own, it failed."""
 
     started: int = 0
     settled: int = 0
@@ -92,7 +92,7 @@ class Admission:
         self._cancelled: set[str] = set()
 
     def forget(self) -> None:
-        """Begin to count anew."""
+        """Start counting from zero."""
         self._holder.clear()
         self._others = None
 
@@ -126,7 +126,7 @@ class Admission:
         if store.journal.grew():
             from cuectl.store.reading import read_on
 
-            # Damage is told of where the lines are taken in.
+            # Damage is reported where the lines are read.
             with contextlib.suppress(StateError, OSError):
                 self.follow(read_on(store.home, store.journal.place, {})[1])
         return execution_id in self._cancelled
@@ -179,7 +179,7 @@ class DueQueue:
         self._listed_at = now
 
     def list_due_again(self, store: Store, now: int) -> None:
-        """List anew when the old listing is used up, at most once a second."""
+        """List again when the old listing is used up, at most once a second."""
         if not self._has_markers and monotonic_s() - self._listed_s >= _RELIST_S:
             store.flush()
             self.list_due(store.home, now)
@@ -257,7 +257,7 @@ class DueQueue:
         return can_run(target, payload, self._context.in_force)
 
     def may_claim(self, execution: Execution) -> bool:
-        """Tell whether this pass takes an execution on that another one has left."""
+        """Tell whether this pass takes over an execution that another one left."""
         return self.is_wanted(execution) and self._can_run(execution.target, execution.payload)
 
     def is_wanted(self, execution: Execution) -> bool:
@@ -270,7 +270,7 @@ class DueQueue:
         return not only or cue_id in only or name in only
 
     def end_displaced(self, executions: list[str], store: Store, supervisor: Supervisor) -> None:
-        """End what newer occurrences have displaced, here or under another pass."""
+        """Stop what newer occurrences displaced, here or under another pass."""
         for execution_id in reversed(executions):
             if supervisor.end(execution_id, Cause.CANCEL):
                 continue
@@ -282,7 +282,7 @@ class DueQueue:
                 supervisor.end_orphan(execution, pid_of(store, execution), Cause.CANCEL)
 
     def has_news(self, store: Store, runtime: Runtime) -> bool:
-        """Tell whether something has become due, or others have changed something, meanwhile."""
+        """Tell whether something became due, or others changed something, meanwhile."""
         since_s = monotonic_s() - self._listed_s
         if since_s < self._options.poll_s:
             return False

@@ -1,7 +1,7 @@
-"""The end of a pass: views written, heartbeat left, `next` written when all is quiet; its ping.
+"""The end of a pass: write the views, the heartbeat and, when all is quiet, `next`; ping.
 
-A process at a pipe sends the ping, also when the pass was killed. Nothing is recorded: the next
-pass makes up for a lost ping, and a pass with nothing to do leaves no trace.
+A process at the end of a pipe sends the ping, even if the pass is killed. Nothing is recorded: the
+next pass makes up for a lost ping, and a pass with nothing to do leaves no trace.
 """
 
 from __future__ import annotations
@@ -79,13 +79,13 @@ def finish(
     if store.journal.place.seq >= min(limits.checkpoint_events, limits.checkpoint_young_events):
         from cuectl.store.journal import checkpoint
 
-        # Its age is that of a file, which the machine's clock has stamped.
+        # Its age is that of a file, which the machine's clock stamped.
         if checkpoint.is_due(store, now - runtime.clock.offset_ms):
             checkpoint.checkpoint(store)
 
 
 def _alerts_due(tx: Transaction, now: int, settings: Settings) -> DueAlerts | None:
-    """Return what is to be done about alerts and pings; None when nothing at all is due."""
+    """Return the work for alerts and pings; None when nothing is due."""
     markers = due_markers(tx.store.home, now)
     if not markers:
         return None
@@ -108,7 +108,7 @@ def _tell_alerts(
 
 
 def may_have_work(home: str) -> bool:
-    """Tell whether a workflow has a run that is not over, or a task of a queue."""
+    """Tell whether a workflow has an unfinished run, or a queue an unfinished task."""
     if not (os.path.isdir(f"{home}/workflows") or os.path.isdir(f"{home}/queues")):
         return False
     from cuectl.store import workflow_files
@@ -131,8 +131,8 @@ def check_clock(tx: Transaction, effects: Effects) -> None:
 def _last_seen(tx: Transaction) -> int | None:
     """Return the latest instant of the journal or of the heartbeat.
 
-    The heartbeat tells more when another command has written the last line since the clock
-    came back, or when a new segment has none yet.
+    The heartbeat knows more if another command wrote the last line after the clock came back, or if
+    a new segment has none yet.
     """
     journal_at = tx.store.journal.last_at()
     try:
@@ -202,7 +202,7 @@ _MOST_SAID = 4_000
 
 
 class PassPing:
-    """What a pass holds of the process that pings for it."""
+    """A pass's end of the process that pings for it."""
 
     def __init__(self, runtime: Runtime) -> None:
         from cuectl.process.runtime import start_detached

@@ -42,7 +42,7 @@ class Planning:
 
 
 def plan_marker(tx: Transaction, marker: Marker, plan: Planning, effects: Effects) -> None:
-    """Stage what one marker asks for; what is to be started is added to `effects.claimed`."""
+    """Stage what one marker asks for; executions to start are added to `effects.claimed`."""
     match marker.kind:
         case "c":
             _plan_cue(tx, marker, plan, effects)
@@ -146,7 +146,7 @@ def _plan_cue(tx: Transaction, marker: Marker, plan: Planning, effects: Effects)
         state = await_success(tx, cue, state, due_starts, views, effects)
     idle = state.next_at is None and not state.running and not state.queued
     if idle and cue.trigger["type"] == "at":
-        # Without a decision it is one that was over, and a clock that went back brings it again.
+        # Without a decision it had ended already, and a clock that went back brings it again.
         state = replace(state, status=CueStatus.FAILED if decisions else CueStatus.COMPLETED)
     views[paths.state(cue.id)] = state.to_record()
     if tx.count > before:
@@ -239,7 +239,7 @@ def _queue(
 
         effects.cancel += [one for one in state.running if request_cancel(tx, one, "overlap")]
     if is_for_agent(cue.target):
-        # In the line of its agent it waits for its own cue as well.
+        # Queued for its agent, it waits for its own cue as well.
         return _start_turn(tx, cue, state, decision.nominal, effects)
     execution = claim.new_execution(cue, decision.nominal, effects.now)
     queued = replace(execution, status=ExecutionStatus.QUEUED, reason="overlap")
@@ -306,7 +306,7 @@ _BY_ITSELF = frozenset({"schedule", "event", "chain"})
 def _waits_for_its_days(
     tx: Transaction, execution: Execution, gone: Views, marker: Marker, effects: Effects
 ) -> bool:
-    """Stage that an execution goes on to wait, where nothing may start now; not one by hand."""
+    """Stage that an execution keeps waiting, where nothing may start now; not one by hand."""
     cue = tx.read(paths.cue(execution.cue_id))
     if cue is None or execution.triggered_by not in _BY_ITSELF:
         return False
@@ -331,7 +331,7 @@ def _without_handler(
     gone: Views,
 ) -> None:
     if execution.reason != NO_HANDLER:
-        # Its time to wait begins now: no pass may have looked for hours.
+        # Its waiting time starts now: no pass may have looked for hours.
         waiting = replace(execution, due_at=effects.now, reason=NO_HANDLER)
         again: Views = {paths.marker(effects.now, marker.kind, execution.id): True}
         old: Views = {_marker_path(marker): None}
@@ -361,7 +361,7 @@ def must_queue(tx: Transaction, execution: Execution) -> bool:
         return False
     if any(one != execution.id and is_at_work(tx, one) for one in state.running):
         return True
-    # What an event has started is the first in the line of its cue.
+    # What an event started is first in the queue of its cue.
     return bool(state.queued) and not (has_place and execution.triggered_by == "event")
 
 
@@ -381,7 +381,7 @@ def _queue_waiting(tx: Transaction, execution: Execution, gone: Views, effects: 
 
 
 def note_running(tx: Transaction, execution: Execution, views: Views) -> None:
-    """Add to the views that the cue of an execution has it among those that run."""
+    """Add to the views that an execution is among the running ones of its cue."""
     known = read_cue(tx, execution.cue_id)
     if known and execution.id not in known[1].running:
         state = replace(known[1], running=(*known[1].running, execution.id))

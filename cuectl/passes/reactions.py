@@ -1,7 +1,7 @@
 """Everything that follows from an end or a start, in its order.
 
 Each entry is a function of the module that owns the subject; a new consequence is a new line.
-What is seldom wanted is loaded when it is: a function here says when, the other does the work.
+Rarely used code is loaded on demand: a function here says when, the other does the work.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def raise_alerts(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
 
 
 def close_incidents(tx: Transaction, cue: Cue, state: CueState, effects: Effects) -> None:
-    """Close the incidents of a cue that is deleted, and tell so."""
+    """Close the incidents of a deleted cue, and say so."""
     if state.alerts:
         from cuectl.alerts import incidents
 
@@ -107,7 +107,7 @@ def close_incidents(tx: Transaction, cue: Cue, state: CueState, effects: Effects
 
 
 def act_on_failure(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
-    """Pause the cue, or call whom it names, when its work has failed and it asks for that."""
+    """Pause the cue or call its webhook when its work failed and it asks for that."""
     done = end.execution
     word = OutcomeState(done.outcome_state or OutcomeState.UNKNOWN)
     missed = done.status is ExecutionStatus.MISSED
@@ -128,7 +128,7 @@ def ping_end(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
 
 
 def ping_start(tx: Transaction, execution: Execution, effects: Effects) -> None:
-    """Stage the ping that says that an attempt begins."""
+    """Stage the ping that an attempt starts."""
     if execution.policy.ping_url is None:
         return
     from cuectl.alerts import pings
@@ -144,7 +144,7 @@ def wake_runs(tx: Transaction, event: Event, effects: Effects) -> None:
 
 
 def start_turn(*beginnings: Any) -> Start:
-    """Return the process of an agent's turn, from the beginnings of every process."""
+    """Return the process of an agent's turn, from the starts of all processes."""
     from cuectl.agents.start import turn_start
 
     return turn_start(*beginnings)
@@ -161,7 +161,7 @@ def deliver_alerts(runtime: Runtime) -> None:
 
 
 REACTIONS = Reactions(
-    # An attempt has ended: the first of these that applies keeps its execution from being over.
+    # An attempt has ended: the first of these that applies keeps its execution open.
     goes_on=(
         park_workflow,  # It waits while the run of its workflow waits.
         ask_followup,  # Its agent takes a second turn, where one is asked for.
@@ -169,16 +169,16 @@ REACTIONS = Reactions(
         await_report,  # Its outcome is reported from outside, within a deadline.
         retry,  # It failed, and its policy grants another attempt.
     ),
-    # Then all of these, whatever it has come to; each looks at the steps that concern it.
+    # Then all of these, however it ended; each handles the steps that concern it.
     follows=(
         release_children,  # The cues that wait for its verdict start, or end without a run.
-        advance_cue,  # Its cue counts it, comes to rest, or claims the next one in its line.
-        count_cost,  # Its agent's budget for the day has paid for it.
+        advance_cue,  # Its cue counts it, becomes idle, or claims the next one in its queue.
+        count_cost,  # Its agent's daily budget pays for it.
         pass_on_slot,  # Its agent's slot goes to the next turn in line.
         tell_listeners,  # Subscriptions hear that an agent's run has ended.
-        note_expected,  # People hear that it was slow; what was awaited by a time is done.
+        note_expected,  # People hear that it was slow, or that late work is done.
         raise_alerts,  # People hear of failures; a success clears their alerts.
-        act_on_failure,  # Its cue is paused, or somebody called, where it asks for that.
+        act_on_failure,  # Its cue is paused, or a webhook called, where it asks for that.
         ping_end,  # The cue's monitor hears how it ended.
     ),
     # A pass has claimed an execution.

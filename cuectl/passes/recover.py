@@ -54,7 +54,7 @@ def recover_open(
     seen: Callable[[Execution], None],
     may_claim: Callable[[Execution], bool],
 ) -> Recovery:
-    """Claim what never started in `open/`, sort out the lost, tell `seen` of what is at work."""
+    """Claim what never started in `open/`, sort out the lost, report running work to `seen`."""
     look = _Look(tx, effects, limit_s)
     left: list[Execution] = []
     queued: list[Execution] = []
@@ -69,7 +69,7 @@ def recover_open(
             look.end_if_neglected(execution)
         else:
             left.append(execution)
-    # Everything that is at work is counted before anything is claimed.
+    # All running work is counted before anything is claimed.
     again: list[Execution] = []
     for execution in left:
         _guard(
@@ -139,7 +139,7 @@ class _Look:
         return self._living[pass_id]
 
     def end_if_neglected(self, execution: Execution) -> None:
-        """End what a pass that lives, but is stopped, should have ended long ago (hole A30)."""
+        """End what a live but stopped pass should have ended long ago (hole A30)."""
         patience_s = self._limit_s(execution) + _SLACK_S
         waited_ms = self._effects.now - execution.scheduled_for
         if waited_ms < patience_s * 1000 or execution.pass_id == self._effects.pass_id:
@@ -170,7 +170,7 @@ class _Look:
         look = phase is Phase.CHECK or not has_ended
         runs = same_boot and look and self._runs(execution, spawned)
         if phase is Phase.CHECK and not runs:
-            # A checker that died is run again: it only looks.
+            # A dead checker is run again: it only reads.
             return True
         if has_ended:
             self._lose(execution, spawned, lost=False)

@@ -1,4 +1,4 @@
-"""Workers elsewhere: they hold what they claim over HTTP by a lease (contracts.md, identity 9).
+"""Workers elsewhere: they claim over HTTP and hold by a lease (contracts.md, identity 9).
 
 A claimed execution stays under `waiting/` with a marker at the end of its lease; recovery leaves
 it alone. `serve` plans for them: what is due, and has no handler here, becomes pending.
@@ -63,7 +63,7 @@ def claimable(tx: Transaction) -> Iterator[Execution]:
 
 
 def claim_remotely(tx: Transaction, execution: Execution, worker: str) -> Execution:
-    """Stage that a worker takes an execution on; Conflict when it is not to be had."""
+    """Stage that a worker takes an execution; Conflict when it is not available."""
     if not may_be_claimed(execution, tx.now, definitions_now(tx, tx.store.home)):
         raise Conflict(f"'{execution.id}' can't be claimed: it is {execution.status}")
     if execution.attempt == 1 and must_queue(tx, execution):
@@ -86,7 +86,7 @@ def claim_remotely(tx: Transaction, execution: Execution, worker: str) -> Execut
 
 
 def extend_lease(tx: Transaction, execution: Execution, worker: str | None) -> Execution:
-    """Stage a longer lease; `worker` None does not say who asks. NotClaimed, NotOwner refuse it."""
+    """Stage a longer lease; with `worker` None for any. NotClaimed, NotOwner refuse it."""
     if not is_remote(execution):
         raise NotClaimed(f"'{execution.id}' is not claimed by a worker; it is {execution.status}")
     if worker is not None and execution.worker != worker:
@@ -123,7 +123,7 @@ def plan_for_workers(runtime: Runtime) -> int:
 
 
 def _is_for_workers(tx: Transaction, marker: Marker, context: PassContext) -> bool:
-    """Tell whether what stands behind a marker is a task without a handler here."""
+    """Tell whether a marker stands for a task without a handler here."""
     work: Cue | Execution | None = None
     if marker.kind == "c":
         known = read_cue_by_name(tx, marker.id)

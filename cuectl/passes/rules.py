@@ -59,7 +59,7 @@ class PlannedStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """Run the occurrence when the cue's earlier ones are over."""
+    """Run the occurrence when the cue's earlier ones have ended."""
 
     nominal: int
     cancel_running: bool = False
@@ -82,7 +82,7 @@ Decision: TypeAlias = PlannedStart | Queue | Drop
 def decide(
     due: Due, policy: Policy, state: CueState, now: int, next_at: int | None
 ) -> tuple[list[Decision], CueState]:
-    """Return what becomes of all in `due`, and the state then; `next_at` is the time after them."""
+    """Decide about all in `due`; return that and the new state. `next_at` is the time after them."""
     free = untaken(due, state)
     decisions: list[Decision] = [*_days_off(free)] if free else []
     free = free and _without(free, {one.first for one in decisions if isinstance(one, Drop)})
@@ -98,7 +98,7 @@ def decide(
 
 
 def _spans(state: CueState) -> Spans:
-    # The first version has kept the newest one alone.
+    # The first version kept only the newest one.
     known = (state.last_at, state.last_at) if state.last_at is not None else ()
     return spans_of(state.taken or known)
 
@@ -227,7 +227,7 @@ def streak_alerts(state: CueState) -> bool:
     return state.overlaps == OVERLAPS_TO_ALERT
 
 
-# Which occurrences have had their ids, so that no clock that is put right gives them out again:
+# Which occurrences have had their ids, so that no corrected clock gives them out again:
 # spans, a first and a last time with all between them. A clock that was ahead leaves a gap in which
 # the right time comes again. A gap counts for as long as it is wide, so the oldest for their width
 # are closed when there are many.

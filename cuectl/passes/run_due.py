@@ -1,4 +1,4 @@
-"""Running a pass, in this process or in one of its own."""
+"""Running a pass, in this process or in its own."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def definitions_for_pass(runtime: Runtime) -> tuple[InForce, str | None]:
 
 
 def _tell_of_drift(runtime: Runtime) -> None:
-    """Say which applied files have changed: they are obeyed after the next `apply` only."""
+    """Say which applied files have changed: changes count only after the next `apply`."""
     with runtime.store.locked():
         changed = drifted(runtime.store)
     for path in changed:

@@ -1,4 +1,4 @@
-"""An alert: raised when a condition begins, not again while it lasts (reference/cueapi.md 4)."""
+"""An alert: raised when a condition starts, not again while it lasts (reference/cueapi.md 4)."""
 
 from __future__ import annotations
 
@@ -105,11 +105,11 @@ class Alert:
     """The record of an alert, which is one message to all of its sinks.
 
     Attributes:
-        since: when what it tells of began, if that was earlier.
-        failures: how many ends, or occurrences that did not run, it tells of.
+        since: when its condition started, if that was earlier.
+        failures: how many ends, or occurrences that did not run, it is about.
         incident: of a reminder or a recovery, the id of the alert that opened the incident.
         resolved_at: when the condition ended; of the alert that opened the incident.
-        remind_at: when it is told of again, unless that has ended or somebody has seen it.
+        remind_at: when to send a reminder, unless it has ended or was acknowledged.
     """
 
     id: str
@@ -130,7 +130,7 @@ class Alert:
 
     @property
     def next_at(self) -> int | None:
-        """When a pass should look at it, which is where its marker stands; None for never."""
+        """When a pass should look at it, which is where its marker is; None for never."""
         times = [
             one.next_at
             for one in self.delivered.values()
@@ -140,7 +140,7 @@ class Alert:
 
     @property
     def is_open(self) -> bool:
-        """Whether a person should see to it: what it tells of lasts, and nobody has seen it."""
+        """Whether it needs a person: its condition lasts, and it is not acknowledged."""
         return self.acknowledged_at is None and self.resolved_at is None
 
     def due_sinks(self, now: int) -> list[str]:
@@ -157,11 +157,11 @@ class Alert:
         ]
 
     def with_delivery(self, sink: str, delivery: Delivery) -> Alert:
-        """Return the alert after something was done about one sink."""
+        """Return the alert with the new state of one delivery."""
         return replace(self, delivered={**self.delivered, sink: delivery})
 
     def withdrawn(self) -> Alert:
-        """Return the alert when what has not been tried yet is never sent."""
+        """Return the alert with all untried deliveries withdrawn."""
         gone = Delivery(status=DeliveryStatus.WITHDRAWN)
         return replace(
             self,
@@ -196,10 +196,10 @@ def severity_of(kind: AlertType) -> Severity:
 
 
 def trying(delivery: Delivery, now: int, error: str) -> Delivery:
-    """Return a delivery as it is recorded before a try: the next one stands already.
+    """Return a delivery as recorded before a try: the next try is already set.
 
-    So a process that dies over a delivery is not started over it every minute. The error stands
-    if this try is never finished.
+    So a delivery that kills its process does not start one every minute. The error stays if this try
+    never finishes.
     """
     tries = delivery.tries
     wait_s = RETRY_WAITS_S[tries] if tries < len(RETRY_WAITS_S) else LATER_WAIT_S
@@ -208,9 +208,9 @@ def trying(delivery: Delivery, now: int, error: str) -> Delivery:
 
 
 def after_failure(delivery: Delivery, error: str, created_at: int) -> Delivery:
-    """Return what `trying` gave after the try has failed: to be tried again, or given up.
+    """Return what `trying` gave after the try failed: to be retried, or given up.
 
-    A machine that was off for three days still makes the first tries.
+    A machine that was off for three days still makes the first few tries.
     """
     late = (delivery.next_at or 0) > created_at + GIVE_UP_AFTER_MS
     if late and delivery.tries > len(RETRY_WAITS_S):

@@ -1,10 +1,10 @@
-"""When people hear of what is wrong with a cue: an incident opens, is told of again, and ends.
+"""When people hear about trouble with a cue: an incident opens, sends reminders, and ends.
 
-The first failure and the first recovery are told at once. After that a cue that flaps is told of
-once per `remind`: whatever begins or ends within that time of the last message waits for its end,
-in one message, which each later edge replaces by one that says more. So at any time there is at
-most one message that waits, and the last one that people got is never older than `remind` when
-something else is true (contracts.md, "Incidents").
+The first failure and the first recovery are sent at once. After that, a flapping cue sends at most
+one message per `remind`: a start or an end within that time of the last message is held until the
+time has passed, and each later one replaces the held message by one that says more. So at most one
+message waits at any time, and what people read last is never wrong for longer than `remind`
+(contracts.md, "Incidents").
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class ToldTrouble:
     """What people know of one kind of trouble of a cue, while it lasts and for a while after.
 
     Attributes:
-        at: when they were told last; in the future while a message waits for that time.
-        prompt: the incident that is open was told as it began, so its end is as well.
-        held: the id of the message that waits until `at`.
-        swings: how often it began or ended since they were told.
-        since: when the incident that is open began.
-        count: the ends, or the occurrences that did not run, that belong to it.
+        at: when they last got a message; in the future while a message is held until then.
+        prompt: the opening of this incident was sent at once, so its end is as well.
+        held: the id of the message held until `at`.
+        swings: how often it opened or ended since that message.
+        since: when the open incident started.
+        count: how many ends, or occurrences that did not run, belong to it.
     """
 
     at: int
@@ -55,37 +55,37 @@ def told_from_record(record: Record) -> ToldTrouble:
 
 
 def remind_ms(seconds: float | None) -> int | None:
-    """Return the span of `remind`; None where it is switched off."""
+    """Return the span of `remind`; None where it is off."""
     return None if seconds is None or seconds == NO_LIMIT else round(seconds * 1000)
 
 
 def opened(
     before: ToldTrouble | None, now: int, remind: int | None, since: int, count: int
 ) -> ToldTrouble:
-    """Return what is known once an incident has opened; it is told at `at`."""
+    """Return the knowledge after an incident opened, with a message at `at`."""
     at = _next_message(before, now, remind)
     swings = _swings(before, now, at)
     return ToldTrouble(at=at, prompt=at <= now, swings=swings, since=since, count=count)
 
 
 def continued(told: ToldTrouble, count: int) -> ToldTrouble:
-    """Return what is known once one more end belongs to an incident."""
+    """Return the knowledge after one more end joined an incident."""
     return replace(told, count=told.count + count)
 
 
 def reminded(told: ToldTrouble, now: int) -> ToldTrouble:
-    """Return what is known once people were told of an incident again."""
+    """Return the knowledge after a reminder."""
     return replace(told, at=now, held=None, swings=0)
 
 
 def closed(before: ToldTrouble, now: int, remind: int | None) -> ToldTrouble:
-    """Return what is known once an incident has ended; that is told at `at`."""
+    """Return the knowledge after an incident ended, with a message at `at`."""
     at = now if before.prompt else _next_message(before, now, remind)
     return ToldTrouble(at=at, swings=_swings(before, now, at))
 
 
 def is_forgotten(told: ToldTrouble, now: int, remind: int | None) -> bool:
-    """Tell whether what was told of an incident that is over bears on nothing any more."""
+    """Tell whether an ended incident no longer affects when messages are sent."""
     return remind is None or now >= told.at + remind
 
 
@@ -93,7 +93,7 @@ def _next_message(before: ToldTrouble | None, now: int, remind: int | None) -> i
     if before is None or remind is None:
         return now
     if before.waits(now):
-        # A clock that was put back does not make anybody wait longer than this.
+        # A clock that was set back makes no message wait longer than this.
         return min(before.at, now + remind)
     return max(now, before.at + remind) if before.at <= now else now
 
@@ -105,7 +105,7 @@ def _swings(before: ToldTrouble | None, now: int, at: int) -> int:
 
 
 def said_again(swings: int, *, is_over: bool) -> str:
-    """Return what a message that has waited adds: how often it came back meanwhile."""
+    """Return what a held message adds: how often the trouble came back meanwhile."""
     begun = swings // 2 if is_over else (swings + 1) // 2
     if begun + is_over < 2:
         return ""

@@ -1,4 +1,4 @@
-"""What people are told of an alert: one text for all sinks, a line and a whole one.
+"""What people read of an alert: a line and a whole text, the same for all sinks.
 
 It suffices to decide what to do: which machine and cue, since when, the verdict and why, what
 evidence is missing, the end of the output, what comes next, and the commands to look and to run it
@@ -49,7 +49,7 @@ _LOOK = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What is known when an alert is told; the texts are masked.
+    """What is known when an alert is sent; the texts are masked.
 
     Attributes:
         zone: in which times are written.
@@ -93,7 +93,7 @@ class Message:
 
     @property
     def follows(self) -> str | None:
-        """The id of the alert that this one reminds of, or says to be over."""
+        """The id of the alert that this one reminds of, or closes."""
         return None if self.is_digest else self.alerts[0].incident
 
     @property
@@ -114,7 +114,7 @@ class Message:
 
 
 def message_about(alert: Alert, facts: Facts) -> Message:
-    """Return what is told of one alert."""
+    """Return the message about one alert."""
     said = visible(alert.message).strip()
     rows = [(name, one_line(text, _LONGEST_ROW)) for name, text in _rows(alert, facts) if text]
     blocks = [said, _table(rows)]
@@ -127,7 +127,7 @@ def message_about(alert: Alert, facts: Facts) -> Message:
 
 
 def digest_of(alerts: Sequence[Alert], host: str, zone: str) -> Message:
-    """Return what is told of several alerts at once: a line of each."""
+    """Return the message about several alerts: a line of each."""
     ordered = tuple(sorted(alerts, key=lambda one: (one.created_at, one.id)))
     said = _count(ordered)
     lines = [

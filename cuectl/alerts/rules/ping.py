@@ -68,12 +68,12 @@ def ping_from_record(record: Record) -> Ping:
 
 
 def start_ping(execution: Execution) -> Ping | None:
-    """Return what a monitor should hear when an attempt is claimed; None without an address."""
+    """Return the ping about a claimed attempt; None without an address."""
     return _ping(execution, PingKind.START, execution.due_at or execution.scheduled_for)
 
 
 def end_ping(execution: Execution) -> Ping | None:
-    """Return what a monitor should hear of an execution that is over.
+    """Return the ping about an execution that has ended.
 
     None without an address, when it never started (the monitor then misses the ping), and while
     the outcome is still to be verified.

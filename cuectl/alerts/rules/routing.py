@@ -1,4 +1,4 @@
-"""Which sinks an alert goes to: those that its cue names, or that say `when` they want it."""
+"""Which sinks an alert goes to: those that its cue names, or whose `when` matches."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class RoutedAlert:
 def routes(
     names: Sequence[str], sinks: Mapping[str, AlertSink], about: RoutedAlert
 ) -> tuple[str, ...]:
-    """Return the names of sinks for an alert; `default` where no other wants it.
+    """Return the names of sinks for an alert; `default` where no other matches.
 
-    Of the sinks that a cue names, those that say `when` get what they want. Where a cue names none,
-    all that say `when` are asked.
+    If the cue names sinks, those of them with a `when` still choose by it. If it names none, all
+    sinks with a `when` are considered.
     """
     asked = names or [name for name, sink in sinks.items() if sink.is_choosy]
     wanted = (name for name in asked if name not in sinks or wants(sinks[name], about))
@@ -71,7 +71,7 @@ def end_of(hours: str, at: int, zone: str) -> int | None:
     blocked = DayRule(zone=zone, skips=(parse_item(hours),)).blocked(at)
     if blocked is None:
         return None
-    # A local time that comes twice is over with the second.
+    # A local time that comes twice ends with the second.
     return max(from_local(blocked[1], zone), at + 1000)
 
 

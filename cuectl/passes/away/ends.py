@@ -1,7 +1,7 @@
-"""What becomes of executions on other machines: the changes that put it on record.
+"""How executions on other machines end: the changes that record it.
 
-Each is staged only while the execution still is where it was seen, so that passes which look at
-the same time, or again after one was killed, settle it once.
+Each is staged only while the execution is still where it was seen, so passes that look at the same
+time, or again after a kill, settle it once.
 """
 
 from __future__ import annotations
@@ -70,19 +70,19 @@ def _gone(execution: Execution) -> Views:
 
 
 def write_files(home: str, execution: Execution, end: RemoteEnd) -> None:
-    """Write what an attempt has left, where that of one here would be."""
+    """Write the remains of an attempt where those of a local one would be."""
     for suffix, packed in end.files.items():
         if suffix not in _FILES:
             continue
         path = paths.run_file(home, execution.id, execution.attempt, suffix)
         files.make_directory(os.path.dirname(path))
-        # What was damaged on its way is as good as not there.
+        # Anything damaged on its way counts as absent.
         with suppress(Dropped):
             output.write(path, unpack(packed), durable=False)
 
 
 def evidence(ends: CompletionBatch, execution: Execution, end: RemoteEnd) -> AttemptEvidence:
-    """Return what an attempt left behind; its artifacts were looked at where they are."""
+    """Return what an attempt left; its artifacts were checked on their machine."""
     found = ends.look(execution, end.ended)
     return replace(found, facts=end.facts, path=end.path or found.path)
 
@@ -137,7 +137,7 @@ def _verdict(
         execution,
         end.ended,
         found,
-        # Its files were stamped by the clock that has stamped its start.
+        # The same clock stamped its files and its start.
         started_real_ms=(execution.started_at if later else end.ended.started_at) or 0,
         report=report,
         limit_s=limit_s(execution, context.in_force),
@@ -183,7 +183,7 @@ def revise_late(
 def stage_started(
     execution: Execution, sight: KeySight, context: PassContext, tx: Transaction, effects: Effects
 ) -> None:
-    """Stage that a worker was seen to have taken an execution."""
+    """Stage that a worker has taken an execution."""
     current = _still_there(tx, execution)
     if current is None or current.status is not ExecutionStatus.QUEUED:
         return
@@ -209,7 +209,7 @@ def never_started(
         finish(tx, over, effects, gone)
         return
     if forgot:
-        # What was between has forgotten whether one has taken it.
+        # Redis has forgotten whether a worker took it.
         _give_up(tx, effects, current, RESET, f"'{place}' has forgotten whether it was started")
         return
     words = "no worker has taken it"
@@ -231,7 +231,7 @@ def lose(
     tx: Transaction,
     effects: Effects,
 ) -> None:
-    """Stage that an execution is given up: nothing was heard of its worker for too long."""
+    """Stage that an execution is given up: its worker was silent for too long."""
     current = _still_there(tx, execution)
     if current is None:
         return
@@ -274,7 +274,7 @@ def _give_up(tx: Transaction, effects: Effects, current: Execution, reason: str,
 def commit_asks(
     execution: Execution, asks: tuple[Record, ...], tx: Transaction, effects: Effects
 ) -> None:
-    """Stage what a handler has asked for while it runs; what was done before is left out."""
+    """Stage what a running handler asked for; skip what was done before."""
     for ask in asks:
         if (current := _still_there(tx, execution)) is not None:
             _commit_ask(tx, current, ask, effects)
@@ -329,5 +329,5 @@ def clear(name: str, commit: Commit, subject: str) -> None:
 
 
 def tell_of_forgery(farm: Farm, key: str, why: str, commit: Commit) -> None:
-    """Raise the alert that something lies where a result should, and was not sent by a worker."""
+    """Raise the alert about a forged result: no worker signed it."""
     raise_once(farm.name, f"gave what no worker has signed, for {key}: {why}", commit, "forged")

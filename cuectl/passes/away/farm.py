@@ -1,4 +1,4 @@
-"""One executor, as a pass sees it while it looks after what is there."""
+"""One executor, as a pass sees it while it handles the work there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """Whether what is between the machines remembers all that it was told since an instant."""
+    """Whether the engine remembers everything sent since an instant."""
 
     store_id: str
     word: str

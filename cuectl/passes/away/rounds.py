@@ -1,8 +1,8 @@
-"""What a pass does with executions on other machines: send, look, collect, give up, let go.
+"""A pass's work on executions of other machines: send, look, collect, give up, release.
 
-They stand under `waiting/` and belong to no pass: any pass takes them on. Nothing is asked with
-the store lock held. Whatever is sent is on record before; what has ended is on record before its
-worker may forget it; and everything may be done twice (reference/fleet.md 7).
+They are under `waiting/` and belong to no pass: any pass handles them. No engine is queried with
+the store lock held. Everything sent is recorded first; every end is recorded before its worker may
+forget it; and everything may be done twice (reference/fleet.md 7).
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Away:
 
     @property
     def is_hurried(self) -> bool:
-        """Whether there is something to do before the pass may end."""
+        """Whether there is work to do before the pass may end."""
         return self._next_s == 0.0
 
     @property
@@ -103,7 +103,7 @@ class Away:
         return definition.max_outstanding - len(known) if definition is not None else 1
 
     def list_all(self, tx: Transaction) -> None:
-        """Take in all that is elsewhere; the lock is held."""
+        """Read all that is elsewhere; the lock is held."""
         memory = executor_memory.read(self._context.home)
         definitions = self._context.in_force.definitions.executors
         before, self._farms = self._farms, {}
@@ -134,7 +134,7 @@ class Away:
                 farm_of(record["executor"]).late[record["key"]] = record
 
     def visit(self, result: PassResult) -> None:
-        """Do what there is to do at each executor; one that does not answer stops no other."""
+        """Do the work at each executor; one that does not answer stops no other."""
         self._result = result
         store = self._runtime.store
         with store.locked():
@@ -159,7 +159,7 @@ class Away:
             self._next_s = monotonic_s() + self._wait_s
 
     def list_all_locked(self, store: Store) -> None:
-        """Take in all that is elsewhere, outside of a change."""
+        """Read all that is elsewhere, outside a change."""
         from cuectl.store.store import Transaction
 
         self.list_all(Transaction(store, self._runtime.now()))
@@ -181,7 +181,7 @@ class Away:
         try:
             self._publish(farm, mine, executor, now)
         except OutOfReach as error:
-            # What carries messages may be away while results are there.
+            # The broker may be down while results are available.
             failed = error
         self._sort_out(farm, mine, executor, now)
         if failed is not None:
@@ -232,7 +232,7 @@ class Away:
     def _sort_out(
         self, farm: Farm, mine: dict[str, Execution], executor: RemoteExecutor, now: int
     ) -> None:
-        """Decide what has become of each, by what was seen; then put it on record."""
+        """Decide the fate of each by what was seen, then record it."""
         over: list[Stage] = []
         taken: list[str] = []
         for key, execution in mine.items():
@@ -305,7 +305,7 @@ class Away:
         return partial(_all_of, stages) if stages else None
 
     def _give_up_unsent(self, farm: Farm) -> None:
-        """End what is cancelled or too late where nobody can be asked: not sent, no executor."""
+        """End cancelled or late work that no executor knows: not sent, or no executor."""
         now = self._runtime.now()
         over = [
             one
@@ -325,7 +325,7 @@ class Away:
         self._result.settled += len(over)
 
     def _tell_of_silence(self, farm: Farm, error: OutOfReach) -> None:
-        """Remember since when an executor does not answer, and raise an alert in time."""
+        """Remember since when an executor is silent, and raise an alert in time."""
         if farm.executor is not None:
             farm.executor.close()
             farm.executor = None
@@ -381,7 +381,7 @@ class Away:
                 yield max(execution.report_until, self._runtime.now() + GRACE_MS)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         for farm in self._farms.values():
             if farm.executor is not None:
                 farm.executor.close()

@@ -1,4 +1,4 @@
-"""Sending executions to other machines: the epoch of what is between, and what is sent."""
+"""Sending executions to other machines: the epoch of the engine, and what is sent."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _LONGEST_S = 10 * 365 * 86_400.0
 def epoch_of(farm: Farm, executor: RemoteExecutor, runtime: Runtime, commit: Commit) -> Epoch:
     """Return the epoch of an executor; the first one is made here.
 
-    One that has forgotten its word has forgotten fences as well: then nothing is sent until a
-    person says so (`executors reset`).
+    One that forgot its epoch has forgotten its fences too, so nothing is sent until a person allows
+    it (`executors reset`).
     """
     from cuectl.passes.away.ends import raise_once
 
