@@ -82,7 +82,7 @@ Decision: TypeAlias = PlannedStart | Queue | Drop
 def decide(
     due: Due, policy: Policy, state: CueState, now: int, next_at: int | None
 ) -> tuple[list[Decision], CueState]:
-    """Decide about all in `due`; return that and the new state. `next_at` is the time after them."""
+    """Decide about all in `due`; return that and the new state. `next_at` is the next time."""
     free = untaken(due, state)
     decisions: list[Decision] = [*_days_off(free)] if free else []
     free = free and _without(free, {one.first for one in decisions if isinstance(one, Drop)})

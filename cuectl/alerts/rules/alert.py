@@ -198,8 +198,8 @@ def severity_of(kind: AlertType) -> Severity:
 def trying(delivery: Delivery, now: int, error: str) -> Delivery:
     """Return a delivery as recorded before a try: the next try is already set.
 
-    So a delivery that kills its process does not start one every minute. The error stays if this try
-    never finishes.
+    So a delivery that kills its process does not start one every minute. The error stays if this
+    try never finishes.
     """
     tries = delivery.tries
     wait_s = RETRY_WAITS_S[tries] if tries < len(RETRY_WAITS_S) else LATER_WAIT_S
