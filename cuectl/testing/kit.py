@@ -30,7 +30,7 @@ _RUN = "run_test"
 
 @dataclass(slots=True, kw_only=True)
 class RehearsedRun:
-    """A run of a test that is over.
+    """A run of a test that has ended.
 
     Attributes:
         status: `succeeded`, or `failed` with an `error`: the message of a WorkflowError; that of
@@ -137,7 +137,7 @@ class Kit:
     def event(
         self, type: str, data: Mapping[str, Any] | None = None, *, after: float = 0.0
     ) -> None:
-        """Tell of an event, so many seconds after the run begins."""
+        """Tell of an event, so many seconds after the run starts."""
         at = to_text(BEGIN_MS + round(after * 1000))
         made: Record = {"specversion": "1.0", "id": f"evt_{len(self._events) + 1}", "type": type}
         made |= {"source": "/cuectl/testing", "time": at, "data": plain(dict(data or {}))}

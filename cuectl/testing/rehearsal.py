@@ -117,7 +117,7 @@ class Rehearsal:
         self.history.append(json.loads(json.dumps({"line": len(self.history) + 1, **record})))
 
     def begin(self, call: EngineCall, act: Act, *, cancelled: bool) -> None:
-        """Begin what a call asks for, unless that was begun by then."""
+        """Start what a call asks for, unless that was started by then."""
         try:
             if call.n not in self._open:
                 self._begin(call)
@@ -134,7 +134,7 @@ class Rehearsal:
         self._open[call.n] = (self._ms, call, result)
 
     def cancel(self, call: EngineCall) -> None:
-        """End what a call has begun."""
+        """End what a call has started."""
         self._cancelled(call.n, self._ms)
 
     def ask(self, make: Callable[[], Any]) -> Any:
@@ -142,7 +142,7 @@ class Rehearsal:
         return make()
 
     def value_of(self, name: str, arguments: Record, make: Callable[[], Any]) -> Any:
-        """Return the value of a call that is over at once."""
+        """Return the value of a call that ends at once."""
         handles = self._world.handles if self._world is not None else {}
         if name == "find_session" and arguments["handle"] not in handles:
             raise WorkflowError(f"the session '{arguments['handle']}' is not there")

@@ -62,7 +62,7 @@ def new_run(
 
 
 def id_of(text: str) -> str:
-    """Return the id of the run that a person gives one. Raises UsageError: it can be none."""
+    """Return the id that a person gives a run. Raises UsageError: it is not valid."""
     letters = text.removeprefix(RUN_PREFIX)
     plain = letters.replace("-", "").replace("_", "")
     if not (plain.isascii() and plain.isalnum() and letters[0].isalnum() and len(letters) <= 64):
@@ -76,7 +76,7 @@ def begin_run(
 ) -> tuple[WorkflowRun, bool]:
     """Record a run that is to start, durable; return it and True, or the one that has its id.
 
-    With `alone`, one that is not over with the same workflow and arguments counts too.
+    With `alone`, one that has not ended with the same workflow and arguments counts too.
 
     Raises Conflict: the id belongs to a run of another workflow or other arguments.
     """
@@ -148,7 +148,7 @@ def cancel_apart(runtime: Runtime, run_id: str, reason: str) -> None:
 
 
 def tell_family(runtime: Runtime, run: WorkflowRun) -> None:
-    """Do what follows from the end of a run: its children end, its parent continues."""
+    """Handle the end of a run: stop its children, wake its parent."""
     with runtime.store.locked():
         live = [read_run(runtime.store, each) for each in run_ids(runtime.store, live_only=True)]
     for one in live:

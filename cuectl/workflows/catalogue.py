@@ -1,7 +1,7 @@
-"""Which workflows there are: those that modules register with `@workflow`, by name.
+"""The known workflows: those that modules register with `@workflow`, by name.
 
-A broken module hides no other. A module may be loaded again, also after its lines have moved;
-two procedures of one name in two places are refused, naming both.
+A broken module hides no other. A module may be loaded again, even after its lines have moved. Two
+procedures with one name in two places are refused, naming both.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def workflow(
         timeout: limit of a run, in seconds or as `30m`.
         budget_usd: no turn starts any more when the turns of a run have cost this.
         max_turns: how many turns a run may have.
-        strict: `drain` raises TurnFailed for a turn that has failed, in place of returning it.
+        strict: `drain` raises TurnFailed for a turn that has failed, instead of returning it.
 
     Raises ConfigError: it can't be a workflow, or the name is taken.
     """
@@ -322,7 +322,7 @@ def _load(path: str, found: Catalogue) -> None:
 
         with kept_output():
             execute(path)
-    # Whatever a module does when it is imported, it must not affect the others.
+    # Nothing that a module does on import may affect the others.
     except (Exception, SystemExit) as error:  # noqa: BLE001
         REGISTERED.clear()
         REGISTERED.update(before)

@@ -2,11 +2,11 @@
 
 1. The inside (inside.py) is stepped by one thread at a time, that which holds `_stepping`, never
    by this one. It takes one event after the other, and runs the plain function of a step itself:
-   the main thread is woken only for what nobody else can do.
+   the main thread is woken only for work that needs it.
 2. A new engine call is one method in `engine_*.py`. It runs inside and touches nothing outside:
    `value = await self._inside.call("bash", given(cmd=cmd), act)`, where
    `async def act(call: EngineCall)` runs here and returns JSON, or raises WorkflowError.
-3. Its line `call` is synced before `act` begins; its end is written before the procedure sees it.
+3. Its line `call` is synced before `act` starts; its end is written before the procedure sees it.
    Another exception of `act` (a full disk) is no end: the run crashes, and a resume tries again.
 4. `call.is_old`: an earlier process of the run has started it; adopt what it
    has left, repeat nothing.
@@ -60,11 +60,11 @@ _AS_READ = frozenset((type(None), bool, int, float, str))
 
 
 class Stuck(Exception):
-    """The procedure waits for something that nothing can bring about any more."""
+    """The procedure waits for something that can no longer happen."""
 
 
 class Abandoned(Exception):
-    """The procedure did not come to an end in the time that it was given for that."""
+    """The procedure did not finish in the time that it had for that."""
 
 
 class Driver:
@@ -72,7 +72,7 @@ class Driver:
 
     Attributes:
         waits: what the calls wait for that only a later process may see, by step.
-        stops: why the procedure is to end, those that it was not told yet.
+        stops: reasons to stop the procedure, not delivered yet.
         look_again: for a run that does not park: records what it waits for, and waits a moment.
         interrupted: how many calls ended unseen.
         step_results: of functions, by step; those that earlier processes of the run have seen.
@@ -99,7 +99,7 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._main = get_ident()
         self._acts: dict[int, asyncio.Task[Record]] = {}
-        # On the way to the main thread; to be begun when the inside is quiet; in other threads.
+        # On the way to the main thread; to be started when the inside is quiet; in other threads.
         self._coming: dict[int, EngineCall] = {}
         self._steps: dict[int, tuple[EngineCall, FunctionStep, Context]] = {}
         self._running: dict[int, EngineCall] = {}
@@ -124,7 +124,7 @@ class Driver:
         self.write({"at": to_text(self.now()), **self.masked(record)}, sync=sync)
 
     def begin(self, call: EngineCall, act: Act, *, cancelled: bool) -> None:
-        """Begin what a call asks for; its end becomes an event."""
+        """Start what a call asks for; its end becomes an event."""
         if isinstance(act, FunctionStep) and not cancelled:
             self._steps[call.n] = (call, act, copy_context())
         else:
@@ -137,11 +137,11 @@ class Driver:
         self._loop.call_soon_threadsafe(self._begin, call, act, cancelled, context=context)
 
     def settle(self, call: EngineCall, result: Record) -> None:
-        """Let a call end as it has ended before; that becomes an event."""
+        """Give a call the end that it had before; that becomes an event."""
         self._ended.append((call, result))
 
     def cancel(self, call: EngineCall) -> None:
-        """End what a call has started; its end still becomes an event."""
+        """Stop what a call started; its end still becomes an event."""
         if self._steps.pop(call.n, None) is not None or self._give_up(call):
             self._ended.append((call, {"cancelled": True}))
         else:
@@ -196,7 +196,7 @@ class Driver:
     def _take(self, call: EngineCall, done: asyncio.Task[Record]) -> None:
         del self._acts[call.n]
         if done.cancelled() and call.is_old and self._is_driven:
-            # It may not have come to where it ends what an earlier process has left.
+            # It may not have reached the point where it stops what an earlier process left.
             self._work_on(call, self._undo(call))
             return
         result: Record = {"cancelled": True}
@@ -217,7 +217,7 @@ class Driver:
         """Add the end of a call; tell whether it is for the caller to see that it is delivered."""
         has_turn = self._take_turn()
         if call.name == "step" and "cancelled" not in result and not (has_turn and self._is_next):
-            # Its effects are there, whenever the procedure can be told of its end.
+            # Its effects are there, whenever the procedure learns of its end.
             self.note({"type": "step.result", "step": call.step, "result": result})
         self._ended.append((call, result))
         return has_turn or self._take_turn()
@@ -227,12 +227,12 @@ class Driver:
         return not (self._ended or self.stops)
 
     def _take_turn(self) -> bool:
-        """Take the turn to step the inside. Who has it looks for what has come meanwhile."""
+        """Take the turn to step the inside. Its holder looks for events that came meanwhile."""
         return self._is_driven and not self._is_for_main and self._stepping.acquire(blocking=False)
 
     @property
     def _is_for_main(self) -> bool:
-        """Whether the procedure has come to where the main thread decides."""
+        """Whether the procedure has reached a point where the main thread decides."""
         inside = self.inside
         return self._failure is not None or inside.stopped is not None or inside.main.done()
 
@@ -241,7 +241,7 @@ class Driver:
             self._acts[call.n].cancel()
 
     async def end(self, calls: list[EngineCall], value: Any) -> None:
-        """End open calls with a value, whatever their work has come to."""
+        """End open calls with a value, however their work ended."""
         tasks = [self._acts[call.n] for call in calls if call.n in self._acts]
         self._early |= {call.n: value for call in calls if call.n in self._acts}
         for task in tasks:
@@ -289,12 +289,12 @@ class Driver:
     def _is_my_turn(self) -> bool:
         if self._stepping.acquire(blocking=False):
             return True
-        # Who has it may have let go of it before it could see this.
+        # Its holder may have released it before it could see this.
         self._main_waits = True
         return self._stepping.acquire(blocking=False)
 
     def _look(self, is_done: Callable[[], bool]) -> bool | None:
-        """Decide what follows while nobody steps the inside; None: it goes on."""
+        """Decide what follows while the inside rests; None: it continues."""
         self._main_waits = is_handed_on = False
         try:
             if self._failure is not None:
@@ -395,7 +395,7 @@ class Driver:
             self._loop.call_soon_threadsafe(self._wake.set)
 
     async def _watch(self) -> None:
-        """Warn, once each time, of a procedure that does not come to rest."""
+        """Warn, once each time, of a procedure that does not yield."""
         told = None
         while True:
             began, left = self._step_began, BLOCKED_S
@@ -468,16 +468,16 @@ class Driver:
         return waits
 
     def warn(self, text: str) -> None:
-        """Note a warning, and tell it."""
+        """Record a warning, and print it."""
         self.tell(f"warning: {text}", kind="warning")
 
     def tell(self, text: str, *, kind: str = "log") -> None:
-        """Note a text of the outside, and tell it."""
+        """Record a text of the outside, and print it."""
         self.note({"type": kind, "message": text, "by": "cuectl"})
         self.narrate(self.masked(text))
 
     async def leave(self) -> None:
-        """End the work of all calls, without telling the procedure."""
+        """Stop the work of all calls, without an event for the procedure."""
         for call in [*self._running.values()]:
             self._give_up(call)
         tasks = list(self._acts.values())

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 DEFAULT_AGENT = "default"
 _NAPS_S = (0.02, 0.25)
-# How often who waits for a task looks whether its queue has a worker.
+# How often a waiting caller checks that the queue of its task has a worker.
 _WORKER_S = 1.0
 
 
@@ -57,14 +57,14 @@ class WorkflowEngine(RunCalls):
         alias: str | None = None,
         cwd: str | os.PathLike[str] | None = None,
     ) -> str:
-        """Open a session of an agent and return its handle; nothing is started yet.
+        """Open a session of an agent and return its handle, without starting anything.
 
         Args:
             agent_slug: name of the agent; `default` is the owner of the settings, or the only
                 agent, when no agent is called so.
-            handle: what the session is called; made up when None.
+            handle: the name of the session; generated when None.
             alias: the same.
-            cwd: where the agent works, in place of its own directory.
+            cwd: where the agent works, instead of its own directory.
 
         Raises WorkflowError: there is no such agent, or the handle is taken.
         """
@@ -73,7 +73,7 @@ class WorkflowEngine(RunCalls):
 
         async def open_one(call: EngineCall) -> str:
             agent = self._agent(agent_slug)
-            # The same step makes the same handle, however often the run is resumed.
+            # The same step makes the same handle each time the run is resumed.
             letters = crc32(f"{self.run.id}.{call.step}".encode()).to_bytes(4, "big")
             made = wanted or sessions.new_handle(agent, lambda _: letters)
             self._open(made, agent, where, is_new=not call.is_old)
@@ -117,7 +117,7 @@ class WorkflowEngine(RunCalls):
         Args:
             handle: of a session; its messages are answered one after the other.
             text: the prompt.
-            timeout: limit of the turn, in seconds or as `5m`, in place of the agent's.
+            timeout: limit of the turn, in seconds or as `5m`, instead of the agent's.
 
         Raises WorkflowError: there is no such session, or it is closed.
         """
@@ -152,7 +152,7 @@ class WorkflowEngine(RunCalls):
         Args:
             handle: of a session; None for all that were sent to.
             timeout: how long to wait, in seconds or as `5m`; the turns continue after it.
-            check: raise for a turn that was interrupted, in place of returning it.
+            check: raise for a turn that was interrupted, instead of returning it.
 
         Raises:
             TimedOut: it took longer.
@@ -182,7 +182,7 @@ class WorkflowEngine(RunCalls):
         return messages
 
     async def close(self, handle: str) -> None:
-        """Close a session; a turn that runs is ended. Closing twice is once."""
+        """Close a session and stop its running turn. Closing it twice is fine."""
         box = self.boxes.pop(handle, None)
         self.touched.pop(handle, None)
         self.spawned.pop(handle, None)
@@ -279,7 +279,7 @@ class WorkflowEngine(RunCalls):
     ) -> str:
         """Give the task of a step to a queue, once, and start a worker when a slot is free."""
         runtime = self._turns.runtime
-        # The same step is the same task, however often the run is resumed.
+        # The same step is the same task each time the run is resumed.
         task = QueueTask(
             id=f"{TASK_PREFIX}{self.run.id.removeprefix(RUN_PREFIX)}-{step}",
             queue=known.name,
@@ -297,7 +297,7 @@ class WorkflowEngine(RunCalls):
     async def _task_text(self, queue: QueueDefinition, task_id: str, timeout: float | None) -> str:
         """Wait for a task and return its result; one that takes too long is cancelled.
 
-        Who waits sees to it that a worker lives: there may be no pass that does.
+        The caller keeps a worker alive, because there may be no pass to do so.
         """
         deadline = None if timeout is None else monotonic_s() + timeout
         nap, look_at = _NAPS_S[0], 0.0
@@ -362,10 +362,10 @@ class WorkflowEngine(RunCalls):
 
         Args:
             cmd: for `sh`.
-            retry_with: what the session is told; `{exit}`, `{stdout}` and `{stderr}` in it are
+            retry_with: the message to the session; `{exit}`, `{stdout}` and `{stderr}` in it are
                 replaced, or a function of a mapping with these.
             max_retries: tries after the first one.
-            handle: who is told; the caller when None, else the only session of this run.
+            handle: the session to message; None: the caller, else the only session of this run.
             cwd: as for `bash`.
             timeout: of each try, as for `bash`.
 

@@ -1,4 +1,4 @@
-"""What a workflow can do by itself: run commands, branch, wait, ask, remember."""
+"""Calls of a workflow that need no agent: run commands, branch, wait, ask, remember."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class CompletedProcess(subprocess.CompletedProcess[str]):
-    """A command of a workflow that has ended; `exit`, `stdout`, `stderr` are keys of it too.
+    """A finished command of a workflow; `exit`, `stdout`, `stderr` are keys of it too.
 
     Attributes:
         interrupted: whether it ended unseen, while the run had no process.
@@ -143,7 +143,7 @@ class FlowCalls:
 
         Args:
             cmd: for `sh`.
-            cwd: where, in place of the run's directory.
+            cwd: where, instead of the run's directory.
             timeout: limit in seconds, or as `5m`; that of handlers when None.
             env: more variables.
             check: raise when it does not exit with 0.
@@ -221,7 +221,7 @@ class FlowCalls:
         idempotent: bool = False, retries: int = 0, backoff: float = 1.0,
         timeout: float | str | None = None, **kwargs: Any,
     ) -> Any:  # fmt: skip
-        """Run any function outside of the procedure, at most once, and return its value as JSON.
+        """Run any function outside the procedure, at most once, and return its value as JSON.
 
         Args:
             function: sync, for a thread of its own, or async.
@@ -248,7 +248,7 @@ class FlowCalls:
         return await self._inside.call("step", asked, step)
 
     def patched(self, name: str) -> bool:
-        """Tell whether a run takes the new way at a change of its procedure; once, it holds.
+        """Tell whether a run takes the new path at a change of its procedure; the answer stays.
 
         True in a new run, and where nothing was recorded yet; False in an older one.
         """

@@ -1,4 +1,4 @@
-"""What a workflow can do with other runs and with events, and what it tells of itself."""
+"""Calls of a workflow about other runs and events, and reports of its progress."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cuectl.workflows.rules.history import EngineCall
     from cuectl.workflows.rules.records import WorkflowRun
 
-# A run stays in its process while it waits for another one that is soon over.
+# A run stays in its process while it waits for another one that ends soon.
 _STAYS_MS = 60_000
 _NAP_S = 0.05
 
@@ -45,7 +45,7 @@ class ChildRun:
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait for its end and return its result, or raise ChildFailed.
 
-        Cancelled, it ends the run, unless that was started to be left alone.
+        When cancelled, it ends the run, unless `on_end` is `leave`.
         """
         return self._engine.child_end(self.id, self._on_end).__await__()
 
@@ -160,7 +160,7 @@ class RunCalls(FlowCalls):
     ) -> Record:
         """Wait for an event and return it, a CloudEvent; the run is parked meanwhile.
 
-        One that was recorded since this run began counts, too. Each is returned once to the waits
+        One that was recorded since this run started counts, too. Each is returned once to the waits
         with its type and filter.
 
         Args:
@@ -219,13 +219,13 @@ class RunCalls(FlowCalls):
         raise TimedOut(f"no event '{asked['type']}' came within {asked['timeout']:g} s")
 
     def progress(self, done: float, total: float, note: str = "") -> None:
-        """Tell how far the run has come, for those who look at it."""
+        """Report how far the run is."""
         told = {"done": float(done), "total": float(total), "note": str(note)}
         json.dumps(told, allow_nan=False)
         self._inside.note({"type": "progress", **told})
 
     def set(self, key: str, value: Any) -> None:
-        """Keep a value, which is JSON, in the record of the run, for those who look at it.
+        """Show a value, which is JSON, in the record of the run.
 
         Raises WorkflowError: JSON has no form for it.
         """

@@ -1,4 +1,4 @@
-"""Steps of any function: run outside of the procedure, their result kept before it is recorded."""
+"""Steps of any function: run outside the procedure, their result kept before it is recorded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class StepWorld(Protocol):
-    """What steps need of the driver."""
+    """What steps need from the driver."""
 
     interrupted: int
     step_results: dict[int, Record]
@@ -33,7 +33,7 @@ class StepWorld(Protocol):
         """Add a note to the history."""
 
     def tell(self, text: str) -> None:
-        """Note a text of the outside, and tell it."""
+        """Record a text of the outside, and print it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class FunctionStep:
     timeout: float | None
 
     def is_plain(self, call: EngineCall) -> bool:
-        """Tell whether nothing is to be done but to call the function, once, in any thread."""
+        """Tell whether the step only calls its function, once, in any thread."""
         is_one_try = not self.is_async and self.timeout is None and self.retries == 0
         return is_one_try and not call.is_old and call.step not in self.driver.step_results
 
@@ -71,7 +71,7 @@ class FunctionStep:
 
         Raises:
             StepFailed: its function has raised, or returned what JSON has no form for.
-            StepInterrupted: an earlier process began it, and its end is not known.
+            StepInterrupted: an earlier process started it, and its end is not known.
             TimedOut: it took longer than it may.
         """
         call.result = self.driver.step_results.get(call.step)
@@ -133,7 +133,7 @@ class _Raised(Exception):
 
 
 def run_in_thread(work: Callable[[], None]) -> None:
-    """Do some work in a thread that has nothing to do; all end with the process at the latest."""
+    """Do some work in an idle thread; all end with the process at the latest."""
     try:
         thread = _IDLE.pop()
     except IndexError:
@@ -152,7 +152,7 @@ def _start(function: Callable[[], Any]) -> asyncio.Future[Any]:
     """Run a function in another thread."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Any] = loop.create_future()
-    # What comes after its time limit is of no interest.
+    # Anything after its time limit is ignored.
     ended.add_done_callback(lambda done: done.exception())
     context = contextvars.copy_context()
 

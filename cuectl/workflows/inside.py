@@ -1,7 +1,7 @@
 """The inside of a run: the procedure on its loop, its commands compared with or added to a history.
 
-It is stepped by `advance`, with one event or none, and runs until nothing is ready. What is to be
-done for a call is done outside, see driver.py; the inside knows neither store nor processes.
+It is stepped by `advance`, with one event or none, and runs until nothing is ready. The work of a
+call happens outside, see driver.py; the inside knows neither store nor processes.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ class Outside(Protocol):
         """Add a line to the history."""
 
     def begin(self, call: EngineCall, act: Act, *, cancelled: bool) -> None:
-        """Begin what a call asks for; its end becomes an event later."""
+        """Start what a call asks for; its end becomes an event later."""
 
     def settle(self, call: EngineCall, result: Record) -> None:
-        """Let a call end as it has ended before; that becomes an event."""
+        """Give a call the end that it had before; that becomes an event."""
 
     def cancel(self, call: EngineCall) -> None:
-        """End what a call has started; its end still becomes an event."""
+        """Stop what a call started; its end still becomes an event."""
 
     def ask(self, make: Callable[[], Any]) -> Any:
         """Call a function outside and return what it gives."""
@@ -103,7 +103,7 @@ class Pending:
         return future
 
     async def wait(self) -> None:
-        """Wait for its end; cancelled, it stops waiting, and the call goes on."""
+        """Wait for its end; cancelled, it stops waiting, and the call continues."""
         if not self._is_done:
             await self._future()
 
@@ -131,9 +131,9 @@ class Inside:
 
     Attributes:
         main: the task of the procedure itself.
-        stopped: why it can't be stepped any more.
+        stopped: why it can no longer be stepped.
         is_live: whether everything recorded was replayed.
-        pending: the calls that are not over, by number.
+        pending: the calls that have not ended, by number.
     """
 
     main: Task
@@ -176,7 +176,7 @@ class Inside:
         return self._is_closing and not self.loop.ready and not self.loop.open_tasks()
 
     def tell(self, text: str) -> None:
-        """Keep what is to be told when the inside is quiet; it comes from anywhere."""
+        """Keep a message until the inside is quiet; it may come from anywhere."""
         self.told.append(text)
 
     def start(self, procedure: Coroutine[Any, Any, Any]) -> None:
@@ -204,7 +204,7 @@ class Inside:
             self._go_live()
 
     def _cancel_what_is_left(self) -> None:
-        """Cancel, once, the tasks that the procedure has left behind."""
+        """Cancel, once, the tasks that the procedure left behind."""
         if not self._is_closing and self.main.done():
             self._is_closing = True
             for task in self.loop.open_tasks():
@@ -237,7 +237,7 @@ class Inside:
         self.loop.stopped = True
 
     def _go_live(self) -> None:
-        """Begin what was open when the last process of the run ended."""
+        """Start what was open when the last process of the run ended."""
         if self.is_live:
             return
         self.is_live = True
@@ -265,7 +265,7 @@ class Inside:
         made = self._made(name, arguments)
         line = self._compared(made)
         if self.stopped is not None:
-            # Nothing comes of it any more, and nobody is to see that.
+            # It no longer leads anywhere, and must leave no trace.
             return Pending(self, EngineCall(step=0, name=name, arguments={}), act)
         is_new = line is None
         known = self._checkpoints.take_call(made) if self._segment and is_new else None
@@ -297,7 +297,7 @@ class Inside:
         )  # fmt: skip
 
     def _compared(self, made: Record) -> Record | None:
-        """Return the line of a command, None when it is new or nothing counts any more."""
+        """Return the line of a command, None when it is new or no more lines count."""
         if self.stopped is not None:
             return None
         try:
@@ -311,7 +311,7 @@ class Inside:
         return line
 
     def write(self, record: Record, *, sync: bool = False) -> None:
-        """Add a line to the history; when that fails, the inside is not stepped any more."""
+        """Add a line to the history; when that fails, step the inside no further."""
         try:
             self.outside.write(record, sync=sync)
         except OSError as error:
@@ -323,7 +323,7 @@ class Inside:
         return await self.begin(name, arguments, act)
 
     def cancel(self, pending: Pending) -> None:
-        """Cancel a call that is not over; its end comes as an event."""
+        """Cancel a call that has not ended; its end comes as an event."""
         if pending.is_cancelled:
             return
         pending.is_cancelled = True
@@ -410,7 +410,7 @@ class Inside:
         return self._segment
 
     def patched(self, name: str) -> bool:
-        """Tell whether a run goes the new way where the procedure was changed; once, it holds."""
+        """Tell whether a run takes the new path where the procedure changed; the answer stays."""
         self._check()
         known = self._patches.get(name)
         if known is None and self.stopped is None:
@@ -423,7 +423,7 @@ class Inside:
 
 
 def abandon(inside: Inside) -> None:
-    """Leave a procedure where it stands, for as long as this process lives."""
+    """Leave a procedure where it is, for as long as this process lives."""
     if not ABANDONED:
         # At the end, too: what its clean-up calls, as asyncio in C, is taken down before it then.
         atexit.register(gc.freeze)
@@ -451,7 +451,7 @@ def _awaiting_place(task: Task) -> str | None:
 
 
 def _answer_of(result: Record) -> Act:
-    """Return work that ends as it is known to have ended."""
+    """Return work that ends in the recorded way."""
 
     async def answer(call: EngineCall) -> Any:
         call.result = result

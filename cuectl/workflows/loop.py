@@ -1,6 +1,6 @@
 """The event loop that a procedure runs on: without I/O, without a clock, the same each time.
 
-Time stands still until somebody delivers an event; a timer is due, never fires by itself. Tasks
+Time stands still until someone delivers an event; a timer is due, never fires by itself. Tasks
 and futures hash by a number, so that sets of them have an order. See driver.py for the rest.
 """
 
@@ -66,11 +66,11 @@ class Timer(asyncio.TimerHandle):
 
 
 class Loop(asyncio.AbstractEventLoop):
-    """What is ready, what is due when; `tell` gets what nobody else would hear of.
+    """What is ready, and what is due when; `tell` gets errors that would go unheard.
 
     Attributes:
         now: the time of the last event, in seconds.
-        refused: the first thing that was asked for and can't be repeated.
+        refused: the first request that can't be repeated.
         stopped: nothing is run any more.
     """
 
@@ -120,7 +120,7 @@ class Loop(asyncio.AbstractEventLoop):
         self._tell(f"an async generator was left open, its 'finally' does not run: {generator!r}")
 
     def open_tasks(self) -> list[Task]:
-        """Return the tasks that are not over, the oldest first."""
+        """Return the tasks that have not ended, the oldest first."""
         self._tasks = [task for task in self._tasks if not task.done()]
         return self._tasks
 
@@ -197,7 +197,7 @@ class Loop(asyncio.AbstractEventLoop):
         return False
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Tell what nobody has asked for."""
+        """Report an error that no task awaits."""
         error = context.get("exception")
         said = context.get("message", "an error that was never awaited")
         self._tell(said if error is None else f"{said}: {error!r}")
@@ -205,7 +205,7 @@ class Loop(asyncio.AbstractEventLoop):
     default_exception_handler = call_exception_handler
 
     def saw(self, what: str) -> None:
-        """Tell, once a place, of what was done without the engine."""
+        """Report, once per place, what was done without the engine."""
         frame = sys._getframe(2)
         while frame.f_back is not None and frame.f_code.co_filename.startswith(_NOT_AUTHORS):
             if "importlib" in frame.f_code.co_filename:
@@ -217,7 +217,7 @@ class Loop(asyncio.AbstractEventLoop):
             self._tell(f"{what} at {place} is done again by each process of the run: {_WAY_OUT}")
 
     def refuse(self, what: str) -> NotDurable:
-        """Remember that something was asked for that can't be repeated; return the error."""
+        """Remember a request that can't be repeated; return the error."""
         error = NotDurable(
             f"{what} is not recorded, so a resumed run could not repeat it: {_WAY_OUT}"
         )
@@ -321,7 +321,7 @@ def _audit(event: str, _: Any) -> None:
 def install(*, watch: bool = False) -> None:
     """Put our own in the place of what asyncio does in another order each time, or version.
 
-    With `watch`, tell what procedures open and start by themselves.
+    With `watch`, report what procedures open and start by themselves.
     """
     if watch:
         sys.addaudithook(_audit)

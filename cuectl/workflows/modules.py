@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-# The directory that imports begin at now, and the modules that were imported from others.
+# The directory that imports start at now, and the modules that were imported from others.
 _CURRENT: list[str] = []
 _ASIDE: dict[str, dict[str, ModuleType]] = {}
 
@@ -62,7 +62,7 @@ def enter(path: str) -> str | None:
 
 
 def _place_of(path: str) -> tuple[str, str | None]:
-    """Return the directory that the imports of a file begin at, and its name in a package."""
+    """Return the directory that the imports of a file start at, and its name in a package."""
     own, file = os.path.split(os.path.abspath(path))
     directory, words = own, [file.removesuffix(".py")]
     while os.path.isfile(f"{directory}/__init__.py"):

@@ -1,4 +1,4 @@
-"""Runs and queues that have lost their process, and runs that are cancelled.
+"""Runs and queues that lost their process, and runs that are cancelled.
 
 Each run that a pass continues and each worker it starts is a process that it does not wait for.
 """
@@ -98,12 +98,12 @@ def _has_other_code(runtime: Runtime, run: WorkflowRun) -> bool:
 
 
 def cancel_run(runtime: Runtime, text: str, reason: str) -> WorkflowRun:
-    """End a run that is not over; TimeLimit when its process does not end."""
+    """End a run that has not ended; TimeLimit when its process does not end."""
     run, deadline = _ask_to_end(runtime, text, reason), monotonic_s() + _CANCEL_LIMIT_S
     while run.is_live:
         lock = workflow_files.try_lock(f"{runtime.store.home}/workflows/{run.id}.lock")
         if lock is not None:
-            # Nothing can begin it meanwhile.
+            # Nothing can start it meanwhile.
             try:
                 return end_lost(runtime, run, RunStatus.CANCELLED, reason)
             finally:
@@ -118,7 +118,7 @@ def cancel_run(runtime: Runtime, text: str, reason: str) -> WorkflowRun:
             select.select([], [], [], _NAP_S)
         with runtime.store.locked():
             known = read_run(runtime.store, run.id) or run
-        # A process that was about to begin did not know that the run is to end.
+        # A process that was about to start did not know that the run is to end.
         run = known if known.cancel or not known.is_live else _ask_to_end(runtime, run.id, reason)
     return run
 
@@ -151,7 +151,7 @@ def end_lost(
     reason: str | None,
     sinks: Sequence[str] = (),
 ) -> WorkflowRun:
-    """End what a run without a process has left, and record how and why; `sinks` get the alert."""
+    """Stop what a run without a process left, and record how and why; `sinks` get the alert."""
     end_tree_now(run.id)
     queues.cancel_tasks_of(runtime, run.id)
     with runtime.store.locked():
@@ -162,7 +162,7 @@ def end_lost(
     for session in sessions:
         close_session(runtime, session.handle)
     ended = replace(known, status=status, error=reason, ended_at=runtime.now(), waits=())
-    # To a damaged one nothing is added.
+    # Nothing is added to a damaged one.
     with contextlib.suppress(HistoryDamaged):
         ended = replace(ended, usage=sums_of(read_history(runtime.home, run.id)))
         history = RunHistory(runtime.home, run.id)

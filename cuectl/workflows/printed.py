@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Printed(io.TextIOBase):
-    """What stands for a standard stream; `take` gets the lines that a procedure prints."""
+    """A stand-in for a standard stream; `take` gets the lines that a procedure prints."""
 
     take: Callable[[str], None] | None = None
 

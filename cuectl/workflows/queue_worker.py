@@ -1,4 +1,4 @@
-"""The process that works on a queue: task after task while there are any, then it ends."""
+"""The process that works on a queue: task after task, until none is left."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CANCEL_POLL_S = 0.25
 
 
 class QueueWorker:
-    """Works on one queue in one slot of it."""
+    """Works on a queue in one of its slots."""
 
     def __init__(self, runtime: Runtime, in_force: InForce, queue: QueueDefinition) -> None:
         self.runtime = runtime

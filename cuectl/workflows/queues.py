@@ -51,7 +51,7 @@ def add_task(
     callback: str | None = None,
     config: str | None = None,
 ) -> QueueTask:
-    """Give a task to a queue from outside of runs, and start a worker when a slot is free."""
+    """Give a task to a queue from outside runs, and start a worker when a slot is free."""
     known = queue_of(in_force, queue)
     if callback is not None:
         with runtime.store.locked():
@@ -110,7 +110,7 @@ def _stage(tx: Transaction, kind: str, task: QueueTask, views: Record | None = N
 
 
 def open_tasks(source: ViewReader | Transaction, queue: str) -> list[QueueTask]:
-    """Return the tasks of a queue that are not over, in their order."""
+    """Return the tasks of a queue that have not ended, in their order."""
     return _tasks(source, paths.queue_tasks(queue))
 
 
@@ -226,7 +226,7 @@ def end_task(
 
 
 def cancel_tasks_of(runtime: Runtime, run_id: str) -> None:
-    """Cancel the tasks that a run waits for, and end what they have started."""
+    """Cancel the tasks that a run waits for, and stop what they started."""
     with runtime.store.locked():
         tasks = [task for task in tasks_of(runtime.store, ended=False) if task.run == run_id]
     for task in tasks:
@@ -236,7 +236,7 @@ def cancel_tasks_of(runtime: Runtime, run_id: str) -> None:
 
 
 def cancel_task(runtime: Runtime, task: QueueTask) -> QueueTask:
-    """Ask for the end of a task, which has not ended; one without a worker ends at once."""
+    """Ask an unfinished task to stop; one without a worker ends at once."""
     if task.status is TaskStatus.RUNNING and not is_at_work(runtime.home, task):
         end_tree_now(task.id)
     with runtime.store.transaction(runtime.now()) as tx:
@@ -251,7 +251,7 @@ def cancel_task(runtime: Runtime, task: QueueTask) -> QueueTask:
 
 
 def keep_worker(runtime: Runtime, queue: QueueDefinition, config: str | None) -> None:
-    """See to it that a worker lives while there is a task without one, and a free slot."""
+    """Start a worker if there is a task without one, and a free slot."""
     with runtime.store.locked():
         wanted = has_work(runtime, runtime.store, queue.name)
     if wanted:

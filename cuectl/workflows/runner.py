@@ -58,7 +58,7 @@ class Runner:
     """Runs one run in this process.
 
     Attributes:
-        stay: whether it waits for answers and times here, in place of parking.
+        stay: whether it waits for answers and times here, instead of parking.
         signal: the signal that has ended the run.
     """
 
@@ -181,7 +181,7 @@ class Runner:
         return started | ({"resumes": resumes} if resumes else {})
 
     def _code(self, records: list[Record]) -> Record:
-        """Return which code this process of the run is, and tell what has changed of it."""
+        """Return which code this process of the run is, and report what changed in it."""
         code = code_of(self.workflow.path)
         known = [each for each in records if each.get("type") == "run.started" and "code" in each]
         self.changes = changed_code(known[-1], code) if known else []
@@ -192,7 +192,7 @@ class Runner:
         return code
 
     def _go_back_to_before_its_end(self, records: list[Record]) -> None:
-        """Let a run that was ended from outside go on as if nothing had ended it."""
+        """Continue a run that was stopped from outside as if it had not been."""
         if not records or "line" not in records[0]:
             return
         lines = counting_lines(records)
@@ -252,7 +252,7 @@ class Runner:
 
     def _signalled(self, number: int) -> None:
         if self._is_broken_off:
-            # Whoever asks twice does not want to wait.
+            # A second request means: do not wait.
             self._give_up()
         self.signal = self.signal or number
         self._stop(signal.Signals(number).name)
@@ -311,7 +311,7 @@ class Runner:
         return self.run
 
     def _hold(self, kind: str, error: Exception) -> WorkflowRun:
-        """Let the run wait until a person has seen to what keeps it from being replayed."""
+        """Park the run until a person resolves why it can't be replayed."""
         wait: Record = {"kind": kind, "step": 0, "told": [str(error)]}
         if isinstance(error, HistoryMismatch):
             cursor = self.inside.cursor

@@ -94,7 +94,7 @@ def wake_runs(tx: Transaction, event: Event, now: int) -> None:
 
 
 def _wake_run(tx: Transaction, run_id: str, key: str, value: object, came: str) -> None:
-    """Stage that what a parked run waits for is there: the wait with a value at a key."""
+    """Stage that a parked run has what it waits for: the wait with a value at a key."""
     run = read_run(tx, run_id)
     if run is None or run.status is not RunStatus.WAITING:
         return
@@ -175,7 +175,7 @@ def _begun(run: WorkflowRun) -> str:
 
 
 def is_held(run: WorkflowRun) -> bool:
-    """Tell whether a run waits for a person to see to its code or to its history."""
+    """Tell whether a run waits for a person to fix its code or its history."""
     return any(wait["kind"] in ("code", "history") for wait in run.waits)
 
 
@@ -302,7 +302,7 @@ def park(tx: Transaction, end: ExecutionEnd, effects: Effects) -> ExecutionEnd |
         return None
     if run.status is RunStatus.WAITING:
         if ended.exit_code not in (None, PARKED_EXIT) and not is_held(run):
-            # It failed before it came to the run, and would again at once, without end.
+            # It failed before it reached the run, and would do so again at once, for ever.
             return None
         due_at, reason = _due_at(run, effects.now), PARKED
     elif run.durable and run.resumes < RESUMES_MOST:

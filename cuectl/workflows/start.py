@@ -118,7 +118,7 @@ def resume(
     if workflow.path != run.module and not os.path.isdir(cwd):
         # A home that was moved here; the directory stood beside the module at the old place.
         cwd = os.path.dirname(workflow.path)
-    # One that was only asked for has not begun yet.
+    # One that was only asked for has not started yet.
     resumes = run.resumes + (run.pass_id is not None)
     again = replace(run, module=workflow.path, cwd=cwd, resumes=resumes, cancel=None)
     budget = run.budget_usd if budget_usd is None else budget_usd

@@ -1,7 +1,7 @@
 """The processes of a run: started, awaited, ended with everything that they started.
 
 Each has a number, its step, and files of its own; a shell around it writes the exit status. So
-the next process of a run adopts it with its status, or sees by missing output that it never began.
+the next process of a run adopts it with its status, or sees from missing output that it never ran.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Steps:
         finally:
             self._executor.come_back()
         ended = self._ends[process] = self._loop.create_future()
-        # It may be over already.
+        # It may have ended already.
         self._reap()
         try:
             cause = await self._supervise(start, ended)
@@ -174,7 +174,7 @@ class Steps:
 async def end_tree(
     run_id: str, step: int = 0, leader: int | None = None, ended: asyncio.Future[int] | None = None
 ) -> None:
-    """End all processes of a step, gently first, cancelled or not; step 0: all steps of a run."""
+    """Stop all processes of a step, gently first, cancelled or not; step 0: all steps of a run."""
     if leader is None and not process_tree.members(run_id, step, None):
         return
     end = process_tree.TreeEnd(run_id, step, leader, grace_s=GRACE_S, kill_s=GRACE_S)

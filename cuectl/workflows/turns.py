@@ -1,4 +1,4 @@
-"""The turns of a session, outside of a pass: one after the other, from prompt to answer."""
+"""The turns of a session, outside a pass: one after the other, from prompt to answer."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class SessionTurns:
             session = read_session(self.runtime.store, handle)
         if session is None:
             raise NotFound(f"there is no session '{handle}'")
-        # That of a run which had ended, and goes on, was closed at that end.
+        # A run that had ended, and continues, closed its sessions at that end.
         again = session.closed and session.run == self.run_id
         if session.closed and not (again and open_session(self.runtime, session)):
             raise NotFound(f"the session '{handle}' is closed")
@@ -222,7 +222,7 @@ class Ledger:
         return None if budget is None else max(0.0, budget - self.spent["cost_usd"])
 
     def refusal(self, agent: AgentDefinition) -> str | None:
-        """Return why no other turn of an agent may start, and tell it; None when it may."""
+        """Return why no other turn of an agent may start, and report it; None when it may."""
         why = refusal(self.spent, *self._limits, agent.name, agent.budget_usd)
         if why is not None:
             self._tell(why)
@@ -380,7 +380,7 @@ class Mailbox:
         self.unread: list[Sent] = []
         self._turns = turns
         self._driver = driver
-        # Whoever waits longest gets it: the turns are taken in the order of the calls.
+        # First come, first served: turns are taken in the order of the calls.
         self._turn = asyncio.Lock()
 
     def sent(self, pending: Pending) -> Sent:
@@ -405,7 +405,7 @@ class Mailbox:
         return take
 
     async def stop(self, why: str) -> None:
-        """End the turn that runs, and answer all that waits with the reason."""
+        """Stop the running turn, and answer all waiting ones with the reason."""
         message = self._turns.message(self.handle, ERROR, why)
         waiting = [each.pending.call for each in self.unread if not each.done()]
         await self._driver.end(waiting, message)

@@ -1,1 +1,1 @@
-"""Runs once more: gone back in, forked, replayed; which code they were and are."""
+"""Running again: rewind, fork and replay runs, and compare their code."""

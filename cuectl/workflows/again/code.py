@@ -1,4 +1,4 @@
-"""Which code a run is: the files that were loaded from its workflow's directory, and the Python."""
+"""The code of a run: the files loaded from its workflow's directory, and the Python."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class FirstInside(Inside):
         return EngineCall(n=self.steps, at=now, **made)
 
     def leave(self, call: EngineCall, result: Record) -> None:
-        """Record how a call has ended that nothing was done for outside."""
+        """Record the end of a call that needed no work outside."""
         line: Record = {"type": "call.ended", "at": to_text(self.outside.now()), "step": call.step}
         line |= {"name": call.name, "result": self.outside.masked(result)}
         self.write(line, sync=True)
@@ -135,7 +135,7 @@ class FirstInside(Inside):
         return pending
 
     def cancel(self, pending: Pending) -> None:
-        """Cancel a call that is not over."""
+        """Cancel a call that has not ended."""
         self.outside.cancel(pending.call)
 
     def value(self, name: str, arguments: Record, make: Callable[[], Any]) -> Any:
@@ -159,12 +159,12 @@ class FirstInside(Inside):
         return None if newest is None else newest["payload"]
 
     def patched(self, name: str) -> bool:
-        """Return False: such a run began before the change."""
+        """Return False: such a run started before the change."""
         return False
 
 
 class FirstEngine(WorkflowEngine):
-    """The engine of such a run: what is no call any more is one here."""
+    """The engine of such a run: things that are no longer calls are calls here."""
 
     _inside: FirstInside
 

@@ -31,11 +31,11 @@ _MOST_TOLD = 20
 
 @dataclass(frozen=True, slots=True)
 class WayBack:
-    """What going back in a run means, before it is done.
+    """What going back in a run would do.
 
     Attributes:
         note: the line that makes it so; `lines` are those that count.
-        told: lines for a person.
+        told: lines to show a person.
         costs: whether it takes turns, commands or steps beside the call that was named.
         child: the run that is resumed first, as the call is the wait for it.
     """
@@ -68,7 +68,7 @@ def way_back(
     runtime: Runtime, text: str, rerun: str | None, given: Mapping[str, Any], by: str, *,
     force: bool,
 ) -> WayBack:  # fmt: skip
-    """Return how a run goes back, or raise what speaks against it; nothing is changed."""
+    """Return how a run would go back, or raise why it can't; change nothing."""
     run, records, lines = _lines_of(runtime, text)
     call = None if rerun is None else rewind.find_call(lines, rerun)
     values = {rewind.find_call(lines, name)["step"]: value for name, value in given.items()}
@@ -85,7 +85,7 @@ def way_back(
 
 
 def go_back(runtime: Runtime, way: WayBack) -> None:
-    """Record that a run goes back, and close the sessions that are opened anew."""
+    """Record that a run goes back, and close the sessions that are opened again."""
     lock = try_lock(f"{runtime.store.home}/workflows/{way.run.id}.lock")
     if lock is None:
         raise Conflict(f"the run '{way.run.id}' is running")
@@ -107,7 +107,7 @@ def _spawned(lines: list[Record]) -> list[tuple[Record, Record]]:
 
 
 def way_of_fork(runtime: Runtime, text: str, start: str, *, other: bool) -> WayBack:
-    """Return how a fork of a run starts, with `other` arguments or not; nothing is changed."""
+    """Return how a fork of a run would start, perhaps with `other` arguments; change nothing."""
     run, _, lines = _lines_of(runtime, text)
     call = rewind.find_call(lines, start)
     copied = rewind.copied_lines(lines, call)

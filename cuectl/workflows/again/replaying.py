@@ -1,4 +1,4 @@
-"""Histories replayed against the code as it is now: nothing is run, nothing is written."""
+"""Replay histories against the current code, without running or writing anything."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class HistoryReplay(Inside):
 def _replay(
     runtime: Runtime, known: Catalogue, workflow: Workflow, records: list[Record]
 ) -> tuple[HistoryReplay, list[str]]:
-    """Return where a history came to, and what differs there, as lines for a person."""
+    """Return how far a history replays, and what differs there, as lines for a person."""
     started = [each for each in records if each["type"] in ("run.started", "run.forked")]
     first, last = started[0], started[-1]
     run = WorkflowRun(
@@ -70,7 +70,7 @@ def _replay(
 
 
 def replayed(runtime: Runtime, find: Find, path: str, name: str) -> Record:
-    """Replay the history in a file and return what `workflow replay` tells of it."""
+    """Replay the history in a file and return the report of `workflow replay`."""
     record: Record = {"history": name, "workflow": None, "fits": False, "lines": 0, "mismatch": []}
     try:
         records = read_history_file(path)
@@ -109,7 +109,7 @@ def replay_histories(runtime: Runtime, known: Catalogue, words: Sequence[str]) -
 
 
 def check_runs(runtime: Runtime) -> Iterator[Record]:
-    """Replay the runs that are not over, each with the procedure that would continue it."""
+    """Replay the runs that have not ended, each with the procedure that would continue it."""
     reader = open_reader(runtime.existing_store)
     for run_id in run_ids(reader, live_only=True):
         run, path = read_run(reader, run_id), history_path(runtime.home, run_id)

@@ -1,4 +1,4 @@
-"""What the turns of a run have come to and have cost, and when that is too much.
+"""How the turns of a run ended, what they cost, and when that is too much.
 
 Each call that took turns has `usage` at its end in the history: that of one turn, or the sums of
 the turns of a task or of another run. A run's record has the sums of all of these.
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cuectl.values.records import Record
 
-# From which part of a budget on people are told that it comes to its end.
+# The used part of a budget from which people are warned.
 TOLD_AT = 0.8
 _TOKENS = ("input_tokens", "output_tokens", "cached_input_tokens")
 _COUNTS = ("turns", "turns_failed", "turns_interrupted", "cost_usd", "cost_unknown", *_TOKENS)
@@ -87,7 +87,7 @@ def over(whose: str, spent: float, budget: float | None) -> str | None:
 
 
 def is_nearly_spent(before: float, after: float, budget: float | None) -> bool:
-    """Tell whether people are to be told now; they are told once."""
+    """Tell whether to warn people now, which happens once."""
     return budget is not None and before < TOLD_AT * budget <= after
 
 

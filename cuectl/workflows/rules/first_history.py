@@ -1,7 +1,7 @@
 """Matching the calls of a run of the first format with those of an earlier process.
 
 A call has a place: its number in the branch of the procedure that makes it, `3` in the
-procedure itself, `2.1/0` for the first call of the second branch that began after two calls.
+procedure itself, `2.1/0` for the first call of the second branch that started after two calls.
 So concurrent branches find their own past, in whatever order they run.
 """
 
@@ -71,7 +71,7 @@ class Past:
         return newest
 
     def first_untaken(self) -> EngineCall | None:
-        """Return the first call outside of branches that was not made again, None for none."""
+        """Return the first call outside branches that was not made again, None for none."""
         if self._free is not None:
             return None
         left = (call for call in self.calls.values() if not call.is_old and "/" not in call.place)

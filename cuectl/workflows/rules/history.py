@@ -330,7 +330,7 @@ class Cursor:
         return None if place >= len(self.lines) else False
 
     def cut(self) -> list[Record]:
-        """Drop what is left, and return it."""
+        """Drop the rest, and return it."""
         left = self.lines[self.place :]
         del self.lines[self.place :]
         return left

@@ -57,7 +57,7 @@ class WorkflowRun:
             `{"kind": "time", "step"}`, with `until` in milliseconds where there is a limit;
             `{"kind": "event", "type", "where", "step"}`; `{"kind": "child", "run", "step"}`.
             One that has ended has `came`.
-        progress, values: what the procedure has told last of how it goes on.
+        progress, values: what the procedure last reported.
         interrupted: how many calls ended unseen.
         cancel: why its end was asked for while it ran.
         forked_from: the run whose history it starts with.
@@ -107,7 +107,7 @@ class WorkflowRun:
 
     @property
     def is_live(self) -> bool:
-        """Whether it is not over."""
+        """Whether it has not ended."""
         return self.status in (RunStatus.RUNNING, RunStatus.WAITING)
 
     def to_record(self) -> Record:
@@ -141,7 +141,7 @@ class QueueTask:
 
     Attributes:
         by: `workflow:RUN`, `agent:HANDLE`, or `user`.
-        callback: the session that is told how it ended; `run` waits for it.
+        callback: the session that gets the result; `run` waits for it.
         attempt: how often it was tried; `attempts` may be made.
         worker: the session of its newest turn.
         usage: what its turns have used, see rules/accounts.py.

@@ -1,7 +1,7 @@
 """Going back in a history: which of its lines count, and what a rerun or a fork does again.
 
 Nothing is ever taken out of a history. A `rewound` note says before which line the run stands
-again, which results it already has, and under which new numbers calls are made anew.
+again, which results it already has, and under which new numbers calls are made again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Rewind:
         kept: results of calls that were started before, in their order; they come first.
         again: calls done again: the one that was named, those that only the dropped lines had
             cancelled, and all that were started later.
-        steps: new step numbers, by ordinal, of those among them that stay begun.
+        steps: new step numbers, by ordinal, of those among them that stay started.
     """
 
     before: int
@@ -41,7 +41,7 @@ class Rewind:
     steps: Mapping[int, int]
 
     def line(self, by: str) -> Record:
-        """Return the note that tells it to all later processes of the run."""
+        """Return the note that informs all later processes of the run."""
         found: Record = {"type": "rewound", "before": self.before, "by": by}
         found |= {"dropped": [call["step"] for call in self.again], "kept": list(self.kept)}
         return found | {"steps": {str(n): step for n, step in self.steps.items()}}
