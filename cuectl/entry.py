@@ -36,7 +36,7 @@ def _run(words: list[str]) -> int:
         _fix_the_order_of_sets(words)
     import gc
 
-    # A command is over before collecting its garbage would pay; a worker turns it on again.
+    # A command ends before collecting its garbage would pay; a worker turns it on again.
     gc.disable()
     from cuectl.cli.frame import run
 

@@ -60,7 +60,7 @@ def turn_command(agent: AgentDefinition, ask: PromptRequest) -> TurnCommand:
             # A command line that is given whole also has what says "from standard input".
             return TurnCommand(argv=(*argv, *(() if own else before)), reads_prompt=True)
         case PromptBy.ARG:
-            # An option and its value in one word: a prompt that begins with a dash is no option.
+            # An option and its value in one word: a prompt that starts with a dash is no option.
             joined = before[-1:] and before[-1].endswith("=")
             last = (f"{before[-1]}{ask.prompt}",) if joined else (*before, ask.prompt)
             return TurnCommand(argv=(*argv, *last), reads_prompt=False)

@@ -135,7 +135,7 @@ def line(tx: Transaction, agent: str) -> list[str]:
 def places(agent: str, names: Iterable[str]) -> list[str]:
     """Return which names of views under `queues/` are places in the line of an agent."""
     prefix = paths.agent_line(agent).removeprefix("queues/")
-    # The locks of turns without an execution have names that begin alike.
+    # The locks of turns without an execution have names that start alike.
     mine = (name for name in names if name.startswith(prefix))
     return [name for name in mine if name[len(prefix)].isdigit() and name.endswith(".json")]
 

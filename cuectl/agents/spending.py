@@ -28,7 +28,7 @@ def _spent(source: ViewReader | Transaction, agent: str, day: int) -> float:
 def refusal(
     source: ViewReader | Transaction, agent: AgentDefinition, now: int, offset_minutes: int
 ) -> str | None:
-    """Return why no turn of an agent may begin any more today, None when it may."""
+    """Return why no turn of an agent may start any more today, None when it may."""
     if agent.budget_usd_per_day is None:
         return None
     spent = _spent(source, agent.name, (now + offset_minutes * MINUTE) // DAY)

@@ -42,7 +42,7 @@ class TurnFiles:
 
 
 def files_at(base: str) -> TurnFiles:
-    """Return the files of a turn whose names begin with `base`, which is absolute."""
+    """Return the files of a turn whose names start with `base`, which is absolute."""
     names = ("prompt", "out", "err", "answer")
     return TurnFiles(history=f"{base}history.md", **{name: base + name for name in names})
 

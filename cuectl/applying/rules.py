@@ -139,7 +139,7 @@ def _visible(text: str) -> str:
 
 
 def _first_difference(old: str, new: str) -> int:
-    """Return where two long texts begin to differ; 0 when they can be shown whole."""
+    """Return where two long texts start to differ; 0 when they can be shown whole."""
     if len(old) <= _LONGEST_VALUE and len(new) <= _LONGEST_VALUE:
         return 0
     pairs = enumerate(zip(old, new, strict=False))

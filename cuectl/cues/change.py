@@ -149,7 +149,7 @@ def _in_its_place(changed: Cue, cue: Cue, path: str) -> Cue:
 def stage_update(tx: Transaction, old: Cue, state: CueState, new: Cue) -> bool:
     """Stage the change of a cue's definition; tell whether there is any.
 
-    Occurrences that were claimed run as they began. What fell due under an old schedule while the
+    Occurrences that were claimed run as they started. What fell due under an old schedule while the
     cue was paused is recorded first. A new schedule wakes a cue that was at rest.
     """
     if new == old:
@@ -198,7 +198,7 @@ def _replanned(old: Cue, new: Cue, state: CueState, now: int) -> Views:
 
 
 def look_again(tx: Transaction, calendars: Container[str]) -> None:
-    """Stage that passes look anew at the cues that calendars may move to an earlier day.
+    """Stage that passes look again at the cues that calendars may move to an earlier day.
 
     Raises Conflict: a cue needs a calendar that is not among these, and would run on its days.
     """
@@ -326,7 +326,7 @@ def _stage_skipped_while_paused(
 def stage_delete(tx: Transaction, cue: Cue, state: CueState, effects: Effects) -> int:
     """Stage the end of a cue; return how many of its executions still run.
 
-    What has not started, or waits for its next attempt, is skipped; what runs ends as it began.
+    What has not started, or waits for its next attempt, is skipped; what runs ends as it started.
     """
     unsettled = effects.own(_Unsettled).of(tx, cue.id)
     executions = dict.fromkeys((*state.running, *state.queued, *unsettled))

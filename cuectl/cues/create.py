@@ -241,7 +241,7 @@ def stage_child(
     key: str | None,
     delay_s: float | None,
 ) -> Chained:
-    """Stage a child of an execution that is not over, as `chain_cue` makes it."""
+    """Stage a child of an execution that has not ended, as `chain_cue` makes it."""
     running, path = _running(tx, parent_id)
     identity = key or (f"name:{draft.name}" if draft.name is not None else None)
     record = tx.read(paths.chain_key(running.id, identity)) if identity is not None else None

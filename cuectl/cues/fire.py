@@ -62,8 +62,8 @@ def run_again(
 ) -> Execution:
     """Stage a new execution with the target, policy and payload of a settled one.
 
-    It is over at once, and skipped, when the cue was deleted.
-    Raises Conflict: the old one is not over, or stands for occurrences that never ran.
+    It ends at once, and skipped, when the cue was deleted.
+    Raises Conflict: the old one has not ended, or stands for occurrences that never ran.
     """
     if not old.is_settled:
         raise Conflict(f"'{old.id}' has not finished; it is {old.status}")

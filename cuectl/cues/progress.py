@@ -61,7 +61,7 @@ def advance_cue(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
     if end.step is Step.OVER:
         after = _with_last(after, end.execution, effects.now)
     if end.step is not Step.REVISED:
-        # An execution whose process is over keeps no other occurrence of its cue waiting.
+        # An execution whose process has ended keeps no other occurrence of its cue waiting.
         after = promote_queued(tx, cue, _without(after, end.execution.id), effects)
     if end.step is Step.OVER:
         after = _at_rest(cue, after, end.execution)
@@ -128,7 +128,7 @@ def _counted(state: CueState, done: Execution) -> CueState:
 
 
 def _at_rest(cue: Cue, state: CueState, done: Execution) -> CueState:
-    """Close a one-shot whose only occurrence is over."""
+    """Close a one-shot whose only occurrence has ended."""
     over = cue.trigger["type"] == "at" and state.next_at is None
     if not over or state.running or state.queued or state.status is not CueStatus.ACTIVE:
         return state

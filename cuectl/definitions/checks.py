@@ -65,7 +65,7 @@ def check_definitions(
 ) -> tuple[Definitions | None, list[DefinitionProblem]]:
     """Return the definitions of a file, None when it is invalid, and all that is to be said.
 
-    Relative paths begin at the file's directory; `elsewhere` is what other files define.
+    Relative paths start at the file's directory; `elsewhere` is what other files define.
     """
     findings = Findings()
     try:

@@ -134,7 +134,7 @@ def read_directory(fields: Fields, directory: str) -> str:
 
 
 def beside(directory: str, path: str) -> str:
-    """Return a path of a file in `directory`; one that begins with `~` stays as it is."""
+    """Return a path of a file in `directory`; one that starts with `~` stays as it is."""
     return path if path.startswith("~") else os.path.normpath(os.path.join(directory, path))
 
 
@@ -264,7 +264,7 @@ def read_items(fields: Fields, key: str) -> tuple[str, ...] | None:
 
 
 def read_url(fields: Fields, key: str) -> str | None:
-    """Return an address that begins with `http://` or `https://`."""
+    """Return an address that starts with `http://` or `https://`."""
     url = fields.text(key)
     if url is None:
         return None

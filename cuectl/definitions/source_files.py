@@ -139,7 +139,7 @@ CALENDAR_YEARS = 10  # for which the days of calendars are worked out, after the
 def calendars_end(source: ViewReader) -> dict[str, int]:
     """Return applied file to the last year whose holidays and repeated events it knows.
 
-    Those of the user's own file are worked out anew each year.
+    Those of the user's own file are worked out again each year.
     """
     return {
         one["path"]: one["calendar_year"] + CALENDAR_YEARS

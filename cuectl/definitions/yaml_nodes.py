@@ -63,7 +63,7 @@ class YamlNode:
 
     Attributes:
         text: a scalar as it is written, without quotes; `plain` when it had none and is no block.
-        cut: what begins with '#' and a letter behind a plain text, and is a comment to YAML.
+        cut: what starts with '#' and a letter behind a plain text, and is a comment to YAML.
         size: how many values this stands for, aliases followed.
         height: how many lists and mappings lie inside each other from here on.
     """
@@ -204,7 +204,7 @@ def _events(source: str, path: str) -> Iterator[Any]:
 
 @dataclass(slots=True, kw_only=True)
 class _Frame:
-    """A list or mapping that has begun and not ended; `start` is the event that began it."""
+    """A list or mapping that has started and not ended; `start` is the event that started it."""
 
     kind: YamlKind
     start: Any
@@ -385,7 +385,7 @@ def _resolve(text: str) -> tuple[YamlKind, Scalar]:
 _TAB = "a tab stands where YAML wants blanks"
 _KEY = "expected a key, or the end of the block above"
 _INDENTATION = "check the indentation and the quotes"
-# How a parser's sentence begins (libyaml's or PyYAML's own), what it means, and a hint.
+# How a parser's sentence starts (libyaml's or PyYAML's own), what it means, and a hint.
 _MEANINGS = (
     ("mapping values are not allowed", "':' is not expected here", "quote the text around it"),
     ("did not find expected (key|'-')|expected <block end>", _KEY, _INDENTATION),
@@ -409,7 +409,7 @@ def _explained(error: Any, source: str, path: str) -> InvalidFile:
     context = getattr(error, "context", None) or ""
     message, hint = _meaning(problem, at_mark)
     if context.endswith(("scanning an alias", "scanning an anchor", "scanning a tag")):
-        # The commonest case is an expression such as '*/5', which begins like an alias.
+        # The commonest case is an expression such as '*/5', which starts like an alias.
         mark = error.context_mark
         message, hint = _meaning("cannot start any token", lines[mark.line][mark.column])
     if "quoted scalar" in context and "end of stream" in problem:

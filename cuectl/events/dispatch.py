@@ -76,8 +76,8 @@ def _start_or_wait(tx: Transaction, cue: Cue, execution: Execution, effects: Eff
 
 
 def _note_turn(tx: Transaction, cue: Cue, execution: Execution) -> None:
-    """Note a turn in the state of its cue, where its overlap rule asks what is not over."""
-    # The others are not listed: a line of ten thousand would be written anew with every event.
+    """Note a turn in the state of its cue, where its overlap rule asks what has not ended."""
+    # The others are not listed: a line of ten thousand would be written again with every event.
     if cue.policy.overlap not in (Overlap.SKIP, Overlap.CANCEL) or execution.is_settled:
         return
     known = read_cue(tx, cue.id)
@@ -151,7 +151,7 @@ def _room_of(tx: Transaction, cue: Cue, target: Record, effects: Effects) -> int
 def dispatch(
     tx: Transaction, cue: Cue, event: Event, effects: Effects, prompt: str | None = None
 ) -> list[Execution]:
-    """Stage the executions that an event starts, with a prompt in place of the subscription's."""
+    """Stage the executions that an event starts, with a prompt instead of the subscription's."""
     by_hand = event.data.get("manual") is True
     rule = None if by_hand else effects.day_rule(cue.policy, cue.trigger)
     free_at = effects.now if rule is None else rule.free_at(effects.now)
@@ -247,7 +247,7 @@ def _staged(
 def _notified(
     tx: Transaction, execution: Execution, payload: Record, effects: Effects
 ) -> Execution:
-    """Stage a notification: it is delivered as an alert is, and is over at once."""
+    """Stage a notification: it is delivered as an alert is, and ends at once."""
     message = _filled(execution.target["message"], execution, payload, effects)[:2_000]
     done = replace(
         execution,

@@ -108,7 +108,7 @@ _NOT_OF_THE_TRIGGER = ("directory", "enabled", "queue_size", "cli_output")
 
 
 def _named(tx: Transaction, name: str) -> Cue:
-    """Return the cue of a name, else the first that begins the pipeline of that name."""
+    """Return the cue of a name, else the first that starts the pipeline of that name."""
     try:
         return find_cue(tx, name)[0]
     except NotFound:
@@ -138,7 +138,7 @@ def _beginnings(tx: Transaction) -> list[Cue]:
 
 
 def replay(runtime: Runtime, identity: str, name: str | None) -> Recorded:
-    """Record an event anew, for all or one. Raises NotFound; Conflict: it is no subscription."""
+    """Record an event again, for all or one. Raises NotFound; Conflict: it is no subscription."""
     from cuectl.events.subscriptions import check_subscription
     from cuectl.store.reading import open_reader
 

@@ -70,7 +70,7 @@ def record_event(
     effects: Effects,
     *,
     only: Cue | None = None,  # gets it, listening or not, whatever its filter says
-    prompt: str | None = None,  # in place of that of `only`
+    prompt: str | None = None,  # instead of that of `only`
 ) -> Recorded:
     """Stage one event with everything that it starts, as `ingest` does."""
     recorded = Recorded(event=event)
@@ -90,7 +90,7 @@ def record_event(
             joins.append((cue, subscription))
         else:
             recorded.executions += dispatch(tx, cue, event, effects, prompt)
-    # They look at what else runs in the chain, so all of that begins first.
+    # They look at what else runs in the chain, so all of that starts first.
     for cue, subscription in joins:
         recorded.executions += report_to_fan_in(tx, cue, subscription, event, effects)
     if event.only is None and tx.read(paths.event_waits(event.type)) is not None:

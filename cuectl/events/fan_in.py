@@ -59,7 +59,7 @@ def report(
     )
     before = read_rounds(tx, cue.id, effects)
     if any(one.deadline <= effects.now for one in before):
-        # No pass has looked since: a report after the time limit begins a new round.
+        # No pass has looked since: a report after the time limit starts a new round.
         _end_late(tx, cue, before, effects)
         before = read_rounds(tx, cue.id, effects)
     rounds = list(before)

@@ -45,7 +45,7 @@ class AttemptEvidence:
     checked: str = ""  # what its checker printed, or the end of that
     facts: tuple[ArtifactFact, ...] = ()  # about the local files that its artifacts name
     text: str | None = None  # the final text of an agent's turn
-    exit_code: int | None = None  # counts in place of that of an agent's program
+    exit_code: int | None = None  # counts instead of that of an agent's program
     problem: str | None = None  # why a turn failed though its program ended well
     answered: bool = False  # the turn had its final result when its program was ended
     followup: str | None = None  # how a second turn ended
@@ -81,7 +81,7 @@ _HELD = ("outcome.json", "out", "err", "check.out", "followup.out", "followup.er
 
 
 def hide_secrets(home: str, execution: Execution, masker: Masker | None) -> None:
-    """Mask the files of an attempt that is over, once nothing is decided on them any more."""
+    """Mask the files of an attempt that has ended, once nothing is decided on them any more."""
     if not masker or output.is_leased(file_of(home, execution, "out")):
         return
     for name in _HELD:

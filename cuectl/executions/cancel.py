@@ -117,7 +117,7 @@ _ASK_WITHIN_S = 5.0
 
 
 def _cancel_away(runtime: Runtime, execution: Execution) -> str:
-    """Ask an executor to end what it has; what has not started there never will, and is over."""
+    """Ask an executor to end what it has; what has not started there never will, and has ended."""
     from cuectl.definitions.in_force import definitions_now
     from cuectl.executions.effects import context_of
     from cuectl.executions.executors.registry import connect

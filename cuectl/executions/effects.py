@@ -54,7 +54,7 @@ class Step(StrEnum):
 class ExecutionEnd:
     """What has ended, and how."""
 
-    execution: Execution  # as it is now; one that is over still names the children that it held
+    execution: Execution  # as it is now; one that has ended still names the children that it held
     step: Step
     ended: Ended | None = None  # None when it had no process
     gone: Views = field(default_factory=dict)  # the place that it leaves, with its markers

@@ -266,7 +266,7 @@ def unsettled_records(reader: Reader, now: int) -> list[Record]:
     live = Live(reader.home, now)
     records = [_read(reader, name) for name in _unsettled_names(reader)]
     found = [live.of(one) for one in records if one and one.get("status") not in FINAL]
-    # An id begins with its nominal time.
+    # An id starts with its nominal time.
     return sorted(found, key=lambda record: str(record["id"]), reverse=True)
 
 
@@ -365,7 +365,7 @@ def chunks(path: str, masker: Masker | None, tail: int | None) -> Iterator[bytes
     if tail is None:
         yield from _masked(output.pieces(path), masker)
         return
-    # A secret may begin before the first line that is shown.
+    # A secret may start before the first line that is shown.
     ahead = masker.longest if masker else 0
     start = output.start_of_tail(path, tail)
     data = b"".join(_masked(output.pieces(path, max(0, start - ahead)), masker))

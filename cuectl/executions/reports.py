@@ -84,7 +84,7 @@ def _is_json(data: bytes) -> bool:
 def report_from_handler(runtime: Runtime, report: HandlerReport) -> tuple[str, Record]:
     """Report on the execution that calls; return its outcome file, and what was said otherwise.
 
-    Raises Conflict: the attempt is over; the report is kept beside its outcome.
+    Raises Conflict: the attempt has ended; the report is kept beside its outcome.
     """
     environment = runtime.environment
     path = environment.get("CUE_OUTCOME_FILE") or environment.get("CUEAPI_OUTCOME_FILE")
@@ -124,9 +124,9 @@ def _committed(runtime: Runtime, execution_id: str, path: str, report: HandlerRe
 def _keep_report(
     tx: Transaction, execution: Execution, report: HandlerReport, masker: Masker | None
 ) -> Record:
-    """Write the outcome file, and stage its content in the record until the attempt is over.
+    """Write the outcome file, and stage its content in the record until the attempt has ended.
 
-    The file is masked when the attempt is over; what is committed stays in the journal. Returns
+    The file is masked when the attempt has ended; what is committed stays in the journal. Returns
     what contradicts an earlier report, which is kept beside it.
     """
     if execution.status is ExecutionStatus.QUEUED:

@@ -70,7 +70,7 @@ def settle(
         over = replace(done, reported=None)
         _finish_attempt(tx, over, evidence.text, gone, effects, ended)
     if further is None or further.step is Step.NEXT_ATTEMPT:
-        # Only now: until the verdict is durable, another pass may have to reach it anew.
+        # Only now: until the verdict is durable, another pass may have to reach it again.
         tx.afterwards.append(lambda: hide_secrets(home, done, evidence.masker))
 
 
@@ -87,7 +87,7 @@ def _finish_attempt(
 
 
 def _keep_output(home: str, over: Execution, policy: Policy) -> None:
-    """Keep of the output of an execution that is over what its policy says."""
+    """Keep of the output of an execution that has ended what its policy says."""
     word = OutcomeState(over.outcome_state or OutcomeState.UNKNOWN)
     is_dropped = policy.output_on_success == "none" and counts_as_success(over.status, word)
     # On a full disk it stays as it is.
@@ -220,7 +220,7 @@ def next_process(
 
 
 def await_report(tx: Transaction, end: ExecutionEnd, effects: Effects) -> ExecutionEnd | None:
-    """Stage that an execution whose process is over waits for its report."""
+    """Stage that an execution whose process has ended waits for its report."""
     done = end.execution
     if done.status is not ExecutionStatus.WAITING:
         return None

@@ -89,7 +89,7 @@ class Supervisor:
     running: dict[int, Running] = field(default_factory=dict)  # by pid
     ending: list[Running] = field(default_factory=list)  # only their tree is left
     stopped_by: int | None = None  # the signal that ends the pass; SIGALRM when its time was over
-    end_at_s: float | None = None  # when the time of the pass is over
+    end_at_s: float | None = None  # when the time of the pass has ended
     also: dict[int, Callable[[], None]] = field(default_factory=dict)  # other descriptors
     _pipe: tuple[int, int] = (-1, -1)
     _before: dict[int, object] = field(default_factory=dict)
@@ -142,7 +142,7 @@ class Supervisor:
         return len(self.running) + len(self.ending)
 
     def wait(self, limit_s: float) -> None:
-        """Wait until a child ends, a signal comes, or `limit_s` is over."""
+        """Wait until a child ends, a signal comes, or `limit_s` has passed."""
         limit_s = min(limit_s, self._nearest_s())
         if self.end_at_s is not None and self.stopped_by is None:
             limit_s = min(limit_s, self.end_at_s - monotonic_s())

@@ -55,7 +55,7 @@ def verify(
     """Stage a person's verdict on a settled execution; return the new record.
 
     With `overrule` also one against a verdict that there is; that one stays in the record.
-    Raises Conflict: it is not over, never ran to an end, did fail, or has a verdict.
+    Raises Conflict: it has not ended, never ran to an end, did fail, or has a verdict.
     """
     if not execution.is_settled:
         raise Conflict(f"'{execution.id}' has not finished; it is {execution.status}")

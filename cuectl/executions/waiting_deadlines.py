@@ -94,7 +94,7 @@ def markers_gone(execution: Execution) -> Views:
 
 
 def lapse(tx: Transaction, execution: Execution, effects: Effects) -> None:
-    """Stage what follows from a lease that is over: pending again, at most three times."""
+    """Stage what follows from a lease that has ended: pending again, at most three times."""
     lost = replace(
         execution,
         status=ExecutionStatus.INTERRUPTED,

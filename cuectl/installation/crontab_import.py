@@ -248,7 +248,7 @@ def _line_with_user(text: str, path: str) -> int | None:
     known = {each.pw_name for each in getpwall()}
     users = {number: word[0] for number, word in words.items() if word[0] in known and word[1:]}
     users = {number: name for number, name in users.items() if not shutil.which(name)}
-    # A user's job may begin with a program such as 'mail', which is the name of a user too.
+    # A user's job may start with a program such as 'mail', which is the name of a user too.
     if len(users) == len(words) or "root" in users.values():
         heads += users
     return min(heads, default=None)

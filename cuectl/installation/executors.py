@@ -166,7 +166,7 @@ def labels_in_use(in_force: InForce, cues: Iterable[Cue], name: str) -> list[str
 
 
 def reset(runtime: Runtime, name: str) -> Record:
-    """Begin a new epoch, so that work is sent again; return its record.
+    """Start a new epoch, so that work is sent again; return its record.
 
     What was sent before is not sent again: it may have been started. Raises NotFound, NotReached.
     """

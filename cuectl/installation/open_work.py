@@ -62,7 +62,7 @@ class Asking:
 
 @dataclass(slots=True, kw_only=True)
 class OpenWork:
-    """What is not over; `reporting`: their process has ended, their report may still come."""
+    """What has not ended; `reporting`: their process has ended, their report may still come."""
 
     running: list[RunningWork]
     claimed: int = 0
@@ -95,7 +95,7 @@ class OpenWork:
 
 
 def open_work(source: ViewReader, home: str, now: int) -> OpenWork:
-    """Return what is not over."""
+    """Return what has not ended."""
     work = OpenWork(running=[])
     logs: dict[str, dict[str, Spawned]] = {}
     boot_ns = since_boot_ns()
@@ -234,7 +234,7 @@ def _count(record: Record, results: RecentResults) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulerHealth:
-    """When the last pass began or ended, None for never; and how many are at work."""
+    """When the last pass started or ended, None for never; and how many are at work."""
 
     last_pass_at: int | None
     running: int = 0
@@ -255,7 +255,7 @@ def scheduler_health(home: str) -> SchedulerHealth:
     # --wait` and the like, whose time ends in a letter, say nothing of what calls `run-due`.
     ids = [one for one in pass_files.pass_ids(home) if not one.endswith("-0")]
     alive = [one for one in ids if pass_files.is_alive(home, one)]
-    # The id of a pass begins with its time: `<ms>-<pid>-<slots>`.
+    # The id of a pass starts with its time: `<ms>-<pid>-<slots>`.
     began = [one.partition("-")[0] for one in alive]
     times = [int(text) for text in began if text.isdigit()]
     try:

@@ -26,7 +26,7 @@ class Standing:
     """How a cue stands.
 
     Attributes:
-        word: of its newest run, also of one that is not over; None before the first.
+        word: of its newest run, also of one that has not ended; None before the first.
         at: when that one ended, None while it has not.
         asks: whether it waits for a person's answer or verdict.
         failing_since: when the first of its `failures` in a row was due.
@@ -71,7 +71,7 @@ class Standing:
 
 
 def standing_of(reader: Reader, cue: Cue, state: CueState, now: int) -> Standing:
-    """Return how a cue stands; only runs that are not over are read."""
+    """Return how a cue stands; only runs that have not ended are read."""
     last = state.last_end or _of_old(state)
     stands = Standing(
         at=last.get("at"),
@@ -119,7 +119,7 @@ def _of_old(state: CueState) -> Record:
 def failing_among(
     reader: Reader, cue_ids: Iterable[str], now: int
 ) -> list[tuple[Cue, CueState, Standing]]:
-    """Return those of some cues that fail now, by when each began."""
+    """Return those of some cues that fail now, by when each started."""
     found = []
     for cue_id in cue_ids:
         try:

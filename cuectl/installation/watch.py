@@ -1,4 +1,4 @@
-"""The watch of the watch: it tells when nothing calls `run-due` any more, and when that is over.
+"""The watch of the watch: it tells when nothing calls `run-due` any more, and when that has ended.
 
 It looks now and then, called by a second line of cron or a second timer. Passes have stopped when
 none was made since it looked before: so a machine that was off or asleep raises no alarm. What it
@@ -60,7 +60,7 @@ class WatchFinding:
 
 
 def watch(runtime: Runtime) -> WatchFinding:
-    """Look whether passes are made; tell the sinks when that ends or begins again."""
+    """Look whether passes are made; tell the sinks when that ends or starts again."""
     home, now = runtime.home, runtime.now()
     last, before = scheduler_health(home).last_pass_at, _noted(home)
     after = look(before, last, now)

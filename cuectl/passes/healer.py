@@ -1,7 +1,7 @@
 """What a pass repairs on its way: damaged views, and plans made by a clock in the future.
 
 One bad record never stops a pass, and unreadable is never empty (design.md, law 4). When the last
-line or pass lies over three hours ahead of now (hole A4), what waits too long is planned anew.
+line or pass lies over three hours ahead of now (hole A4), what waits too long is planned again.
 """
 
 from __future__ import annotations

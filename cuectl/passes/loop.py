@@ -264,7 +264,7 @@ class Pass:
         return None if self.sources is None else self.sources.leave(store)
 
     def _poll_sources(self) -> None:
-        """Begin to poll the sources that are due, once what was due before is started."""
+        """Start polling the sources that are due, once what was due before is started."""
         if self.sources is None:
             return
         self.sources.close(durable=True)
@@ -273,7 +273,7 @@ class Pass:
             self.sources.poll(self._effects())
 
     def _record_polls(self) -> None:
-        """Record what the polls that are over have found."""
+        """Record what the polls that have ended have found."""
         if self.sources is None or not self.sources.is_polling:
             return
         effects = self._effects()

@@ -152,7 +152,7 @@ def kill(execution_id: str, attempt: int, leader: int | None, known: Tree | None
 
 
 class TreeEnd:
-    """The end of a tree: it is asked first, and killed when its grace is over.
+    """The end of a tree: it is asked first, and killed when its grace has ended.
 
     `leader` is None once it was reaped, for its number may be given away.
     """

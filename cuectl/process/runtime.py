@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Clock:
-    """The machine's clock, or one that begins elsewhere, at the first look at it.
+    """The machine's clock, or one that starts elsewhere, at the first look at it.
 
-    `began_at` is when it began by the machine's clock, where that was in another process; one that
+    `began_at` is when it started by the machine's clock, if that was in another process; one that
     `stands` does not move.
     """
 

@@ -158,7 +158,7 @@ class DayRule:
             if blocked is None:
                 return at
             _, end, zone = blocked
-            # A local time that comes twice is over with the second.
+            # A local time that comes twice has ended with the second.
             at = max(end if zone is None else from_local(end, zone), at + MINUTE)
         return None
 

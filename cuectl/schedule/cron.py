@@ -51,7 +51,7 @@ _CORRECTION = 180
 # Two clock changes within so short a time exist in no zone, so that equal offsets at both
 # ends of a stretch mean that there is none in it.
 _STRETCH = 84 * 60
-# A stretch begins this early, so that what a change repeats is over where it is needed.
+# A stretch starts this early, so that what a change repeats has ended where it is needed.
 _LOOK_BACK = 6 * 60
 # Between two instants the local time gains or loses less than this: a day and summer time.
 _DATE_SHIFT = 36 * 60
@@ -82,7 +82,7 @@ def next_fires(expression: CronExpression, zone_name: str, after_ms: int, count:
 
 
 def fires(expression: CronExpression, zone_name: str, after_ms: int) -> Iterator[int]:
-    """Return the instants after `after_ms`, ascending minutes in UTC, the same wherever it begins.
+    """Return the instants after `after_ms`, ascending minutes in UTC, the same wherever it starts.
 
     It ends in the year 9999, or when 400 years pass without a fire.
     """

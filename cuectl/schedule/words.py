@@ -4,7 +4,7 @@ Two cron expressions read the same only when they match the same minutes of the 
 
 Understood as an instant: RFC 3339; `2026-11-23 09:00`, a date, or a time of day in the zone
 (`09:00`, `9am`, `noon`); `now`; `+20m`, `in 2h`; `today`, `tomorrow`, `yesterday` or a weekday,
-with a time of day before or behind it or without; `tonight` and `last night`, which begin at 20:00;
+with a time of day before or behind it or without; `tonight` and `last night`, which start at 20:00;
 and for what lies behind, `7d` and `2h ago`. A date alone is its midnight.
 """
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from cuectl.schedule.cron import CronExpression
 
-# Weeks begin on Monday in words, so Sunday is the seventh day.
+# Weeks start on Monday in words, so Sunday is the seventh day.
 _DAY_NAMES = ("", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTH_NAMES: tuple[str, ...] = ("", "January", "February", "March", "April", "May", "June", "July")
 _MONTH_NAMES += ("August", "September", "October", "November", "December")
@@ -268,7 +268,7 @@ def _span_ms(words: str) -> int | None:
 
 
 def _on_a_day(words: str, now_ms: int, zone_name: str) -> int | None:
-    """Return the instant of a form that begins with a date or `tomorrow`, else None."""
+    """Return the instant of a form that starts with a date or `tomorrow`, else None."""
     head, _, clock = words.partition(" ")
     if head in _NEARBY:
         return _local(_today(now_ms, zone_name) + _NEARBY[head], clock, zone_name)
@@ -323,7 +323,7 @@ def _clock_ms(text: str) -> int | None:
     if text.endswith(("am", "pm")):
         hour_text, _, minutes = text[:-2].partition(":")
         in_half = _clock_ms(f"{hour_text}:{minutes or '00'}")
-        # An hour of 1 to 12, of which the last one begins the half of the day.
+        # An hour of 1 to 12, of which the last one starts the half of the day.
         if in_half is None or not HOUR <= in_half < 13 * HOUR:
             return None
         return in_half % (12 * HOUR) + 12 * HOUR * text.endswith("pm")

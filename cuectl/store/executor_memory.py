@@ -1,4 +1,4 @@
-"""What passes remember of executors between them; losing it makes them publish and look anew.
+"""What passes remember of executors between them; losing it makes them publish and look again.
 
 `executors.json`: when each key was sent, and since when its worker has been silent. A key in it may
 still have cells somewhere. `executors.look`: what a pass that has nothing else to do expects to

@@ -178,7 +178,7 @@ def list_directory(path: str) -> list[str]:
 
 
 def write_whole(path: str, data: bytes, *, mode: int = 0o600) -> None:
-    """Put `data` at a path outside of the state directory: it appears whole, or not at all."""
+    """Put `data` at a path outside the state directory: it appears whole, or not at all."""
     import tempfile
 
     folder = os.path.dirname(os.path.abspath(path))

@@ -73,7 +73,7 @@ class FleetFiles:
         return f"{self.path}/lock"
 
     def begin(self, key: str, notes: dict[str, str]) -> StartFolder | None:
-        """Return the directory of a new start, its lock held; None: it was begun here before."""
+        """Return the directory of a new start, its lock held; None: it was started here before."""
         fresh = StartFolder(f"{self.path}/new/{os.getpid()}.{key}")
         shutil.rmtree(fresh.path, ignore_errors=True)
         for name, text in notes.items():
@@ -98,7 +98,7 @@ class FleetFiles:
         return StartFolder(path, log)
 
     def begun(self) -> list[str]:
-        """Return the keys that were begun here and are not forgotten."""
+        """Return the keys that were started here and are not forgotten."""
         return sorted(files.list_directory(f"{self.path}/starts"))
 
     def folder(self, key: str) -> StartFolder:

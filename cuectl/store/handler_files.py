@@ -160,7 +160,7 @@ def read_or_make_secret(home: str, name: str, random: Callable[[int], bytes]) ->
 
 
 def make_secret(home: str, name: str, random: Callable[[int], bytes]) -> str:
-    """Put a new secret in place of the old one, durable and private; return it."""
+    """Put a new secret instead of the old one, durable and private; return it."""
     secret = _PREFIXES[name] + random(_RANDOM_BYTES).hex()
     files.replace_file(secret_path(home, name), secret.encode("ascii") + b"\n", durable=True)
     return secret
@@ -175,7 +175,7 @@ def program_folder(home: str, command: Sequence[str]) -> str:
     script = f'#!/bin/sh\nexec {join(command)} "$@"\n'.encode("utf-8", "surrogateescape")
     if files.read_file(path) != script or not os.access(path, os.X_OK):
         files.make_directory(folder)
-        # Passes that begin at once write the same; each has a file of its own until it is whole.
+        # Passes that start at once write the same; each has a file of its own until it is whole.
         fresh = f"{path}.{os.getpid()}~"
         files.replace_file(fresh, script)
         os.chmod(fresh, 0o700)
@@ -222,6 +222,6 @@ def _read_worker(path: str) -> Record | None:
         raw = files.read_file(path, 1 << 20)
         record = json.loads(raw) if raw else None
     except (OSError, ValueError):
-        # Half a file of a killed process: the next heartbeat writes it anew.
+        # Half a file of a killed process: the next heartbeat writes it again.
         return None
     return record if isinstance(record, dict) and "worker_id" in record else None

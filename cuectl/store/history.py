@@ -5,7 +5,7 @@ Looking for a few bytes is many times faster than parsing, so only the hits are 
 in its line in one known form.
 
 A settled execution is a line `execution.settled`; each later change a line `execution.revised`
-with the whole record anew, and the newest counts (contracts.md, identity 4).
+with the whole record again, and the newest counts (contracts.md, identity 4).
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def settled_newest_first(
 
 
 def settled_by_id(history: History, start_of_id: str) -> dict[str, Record]:
-    """Return the newest records of the settled executions whose id begins so, by id."""
+    """Return the newest records of the settled executions whose id starts so, by id."""
     found = _by_id(history, start_of_id, earliest_time(start_of_id))
     return found or _by_id(history, start_of_id, None)
 
@@ -196,7 +196,7 @@ def _record_in(line: Record) -> Record | None:
 
 
 def earliest_time(start_of_id: str) -> int | None:
-    """Return the earliest time that an id which begins so can have."""
+    """Return the earliest time that an id which starts so can have."""
     prefix, _, letters = start_of_id.partition("_")
     return time_of(f"{prefix}_{letters[:10]:0<10}")
 

@@ -99,7 +99,7 @@ def _check_format(path: str) -> bool:
 
 
 def _check_nothing_foreign(path: str) -> None:
-    """Refuse to begin a state directory among files that are not ours."""
+    """Refuse to start a state directory among files that are not ours."""
     try:
         names = set(os.listdir(path))
     except OSError as error:

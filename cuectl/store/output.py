@@ -223,10 +223,10 @@ def _ranges(fd: int, start: int) -> Iterator[tuple[int, int]]:
 
 
 def start_of_tail(path: str, lines: int) -> int:
-    """Return where the last lines of a file begin."""
+    """Return where the last lines of a file start."""
     with files.opened(path) as fd:
         end = os.fstat(fd).st_size
-        # The newline that ends the file ends its last line and begins none.
+        # The newline that ends the file ends its last line and starts none.
         wanted = lines + 1 if end and os.pread(fd, 1, end - 1) == b"\n" else lines
         while end > 0:
             first = max(0, end - _PIECE)

@@ -44,7 +44,7 @@ def newest_server(home: str) -> Record | None:
 
 
 def leave_link(home: str, word: str, now_ms: int) -> None:
-    """Leave a link for whichever server is asked first; drop what is over."""
+    """Leave a link for whichever server is asked first; drop what has ended."""
     folder = f"{home}/page"
     for name in files.list_directory(folder):
         path = f"{folder}/{name}"
@@ -77,5 +77,5 @@ def _counts(path: str, now_ms: int) -> bool:
         ends_ms = int(files.read_file(path, _MOST_BYTES) or b"")
     except (OSError, ValueError):
         return False
-    # One that ends long after now is of an earlier start of the machine, whose clock began anew.
+    # One that ends long after now is of an earlier start of the machine, whose clock started again.
     return now_ms < ends_ms <= now_ms + LINK_MS

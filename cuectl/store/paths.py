@@ -42,7 +42,7 @@ fan_in = _view_of("fanin/{}.json")
 executor_epoch = _view_of("executors/epoch.{}.json")
 late_result = _view_of("executors/late.{}.json")
 
-# Runs of workflows, agents' sessions, and tasks of queues that are over.
+# Runs of workflows, agents' sessions, and tasks of queues that have ended.
 live_run = _view_of("workflows/live.{}.json")
 ended_run = _view_of("workflows/{}.json")
 session = _view_of("sessions/{}.json")
@@ -94,7 +94,7 @@ def agent_spending(agent: str) -> str:
 
 
 def agent_line(agent: str) -> str:
-    """Return how the views of those begin that wait for an agent."""
+    """Return how the views of those start that wait for an agent."""
     return f"queues/line.{_digest(agent)}."
 
 
@@ -112,12 +112,12 @@ def queue_counter(queue: str) -> str:
 
 
 def queue_tasks(queue: str) -> str:
-    """Return how the names of the views begin that hold a queue's tasks which are not over."""
+    """Return how the names of the views start that hold a queue's tasks which have not ended."""
     return f"task.{_digest(queue)}."
 
 
 def queue_task(queue: str, number: int, task_id: str) -> str:
-    """Return the view of a task that is not over; they sort by their numbers."""
+    """Return the view of a task that has not ended; they sort by their numbers."""
     return f"queues/{queue_tasks(queue)}{number:012d}.{task_id}.json"
 
 

@@ -182,7 +182,7 @@ def _overlaid(store: Store, error: LockTimeout | OSError) -> Reader:
     if not _is_complete(store):
         from cuectl.store.journal.check import Replay
 
-        # Nothing may be missing because this process is not the one that may write it anew.
+        # Nothing may be missing because this process is not the one that may write it again.
         replay = Replay(store.home)
         replay.run(place)
         overlay = replay.views | overlay

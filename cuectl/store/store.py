@@ -54,7 +54,7 @@ class Store:
         behind: views that could not be written at the last try.
         watch: told of what each committed group sets, also of those of other processes.
         heal: repairs a damaged view and returns its record; a pass puts in its own.
-        mend: writes anew what is missing, the lock held; commands put it in.
+        mend: writes again what is missing, the lock held; commands put it in.
         mended, lost: what is to be told, as in `Applied`; told, the first is ''.
     """
 
@@ -134,7 +134,7 @@ class Store:
             self.find_missing()
 
     def find_missing(self, last_hour: int = 0) -> None:
-        """Have what is missing written anew; the lock is held (`store/views.py`).
+        """Have what is missing written again; the lock is held (`store/views.py`).
 
         Raises StateError: the journal itself is missing.
         """
@@ -193,7 +193,7 @@ class Store:
         return first_place(self.home, self.overlay)
 
     def forget(self) -> None:
-        """Throw away all memory of the journal; the next hold of the lock starts anew."""
+        """Throw away all memory of the journal; the next hold of the lock starts again."""
         self.journal.close()
         self.journal = Journal(self.home)
         self.overlay, self.behind, self.counts = {}, (), None
@@ -362,7 +362,7 @@ class Transaction:
         self._staged = {path: value for one in self._events for path, value in one.set.items()}
 
     def staged(self, prefix: str) -> list[str]:
-        """Return the paths that this change has staged and that begin so."""
+        """Return the paths that this change has staged and that start so."""
         return [path for path in self._staged if path.startswith(prefix)]
 
     @property

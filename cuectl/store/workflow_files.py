@@ -29,7 +29,7 @@ AFTER_SYNC = "synced"
 
 
 def may_have_work(home: str) -> bool:
-    """Tell whether there is a run that is not over, or a task of a queue; every pass asks."""
+    """Tell whether there is a run that has not ended, or a task of a queue; every pass asks."""
     runs = files.list_directory(f"{home}/workflows")
     if any(name.startswith("live.") for name in runs):
         return True

@@ -72,7 +72,7 @@ class Conflict(CuectlError):
 
 
 class InvalidFile(CuectlError):
-    """A definition file is not valid. The message begins `file:line:col: `."""
+    """A definition file is not valid. The message starts `file:line:col: `."""
 
     code = "invalid"
     exit_status = ExitStatus.INVALID

@@ -29,7 +29,7 @@ def is_start_of_id(ref: str, prefix: str) -> bool:
 
 
 def by_start(ref: str, start: str, ids: Iterable[str]) -> str | None:
-    """Return the one of `ids` that `start` is, else the only one that begins so; None without any.
+    """Return the one of `ids` that `start` is, else the only one that starts so; None without any.
 
     `ref` is what the person wrote; it may also be the last letters of an id. Raises NotFound:
     there are several.
@@ -76,7 +76,7 @@ def not_found(what: str, ref: str, near: str | None, hint: str) -> NotFound:
 def find_id(what: str, ref: str, ids: Iterable[str], hint: str, *, prefix: str = "") -> str:
     """Return the one of `ids` that a person means by it, by its start, or without its prefix.
 
-    Raises NotFound: with the nearest one, or with those that begin so.
+    Raises NotFound: with the nearest one, or with those that start so.
     """
     known = list(ids)
     wanted = ref if ref.startswith(prefix) else prefix + ref

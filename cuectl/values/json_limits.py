@@ -44,7 +44,7 @@ def parse_json(
     duplicates: Literal["last", "refuse"] = "refuse",
     surrogates: Literal["replace", "refuse"] = "refuse",
 ) -> object:
-    """Return the value of a JSON text in UTF-8 without a byte order mark; `what` begins messages.
+    """Return the value of a JSON text in UTF-8 without a byte order mark; `what` starts messages.
 
     Raises BadJson: anything else, never another exception, for any bytes.
     """

@@ -1,4 +1,4 @@
-"""Dataclasses that cost little to define: ours are defined anew at every start of the program.
+"""Dataclasses that cost little to define: ours are defined again at every start of the program.
 
 The standard decorator compiles the methods of a class when it is defined, used or not, which took
 more than half of the start of a pass. This one compiles the constructor alone, when it is called.
@@ -103,7 +103,7 @@ class _Constructor:
 
     def __get__(self, value: Any, cls: Any) -> Any:
         self._calls += 1
-        # Since Python 3.13, `inspect.signature` asks with the class in place of a value.
+        # Since Python 3.13, `inspect.signature` asks with the class instead of a value.
         if value is None or isinstance(value, type) or self._calls > _INTERPRETED_MOST:
             return _compiled(self._shape).__get__(value, cls)
         return lambda *args, **given: _fill(self._shape, value, args, given)
@@ -281,7 +281,7 @@ def _members(cls: type, shape: _Shape, *, order: bool) -> dict[str, Any]:
 
 
 def _with_slots(cls: type, shape: _Shape, members: dict[str, Any]) -> type:
-    """Return the class made anew: slots can't be added to one that is there."""
+    """Return the class made again: slots can't be added to one that is there."""
     content = dict(cls.__dict__)
     for name in (*shape.fields, "__dict__", "__weakref__"):
         content.pop(name, None)

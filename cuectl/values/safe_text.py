@@ -155,7 +155,7 @@ class Masker:
         try:
             return masked.decode("utf-8", "surrogatepass")
         except UnicodeDecodeError:
-            # A secret that is not text may begin within a character.
+            # A secret that is not text may start within a character.
             return masked.decode("utf-8", "replace")
 
     def mask_bytes(self, data: bytes) -> bytes:
@@ -240,7 +240,7 @@ class MaskedStream:
         if not self._masker:
             return chunk
         self._buffer += chunk
-        # A secret that begins before this place lies in the buffer as a whole.
+        # A secret that starts before this place lies in the buffer as a whole.
         cut = max(0, len(self._buffer) - self._masker.longest + 1)
         while live and cut < len(self._buffer) and not self._masker.begins(self._buffer[cut:]):
             cut += 1

@@ -86,7 +86,7 @@ driver = AgentDriver(
     program="claude",
     arguments=_arguments,
     read=_read,
-    # After `--` a prompt may begin with a dash.
+    # After `--` a prompt may start with a dash.
     prompt_words={PromptBy.STDIN: (), PromptBy.ARG: ("--",)},
     resume=lambda session: ("--resume", session),
     begin=lambda session: ("--session-id", session),

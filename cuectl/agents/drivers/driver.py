@@ -32,7 +32,7 @@ class AgentDriver:
     # What precedes it, or its file, or means standard input; a way that is missing does not exist.
     prompt_words: dict[PromptBy, tuple[str, ...]] = field(default_factory=dict)
     resume: Callable[[str], tuple[str, ...]] | None = None  # the words that continue a conversation
-    begin: Callable[[str], tuple[str, ...]] | None = None  # the words that begin a conversation
+    begin: Callable[[str], tuple[str, ...]] | None = None  # the words that start a conversation
     session_is_file: bool = False  # an id is the path of a file
     env: dict[str, str] = field(default_factory=dict)
     empty_is_error: bool = True

@@ -13,7 +13,7 @@ WINDOW_MS = MINUTE
 
 
 def room(burst: Record | None, now: int) -> tuple[int, int]:
-    """Return how many messages a sink gets until its minute is over, and when that is.
+    """Return how many messages a sink gets until its minute has ended, and when that is.
 
     `burst` is what was noted of the minute, None for nothing.
     """

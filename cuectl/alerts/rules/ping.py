@@ -1,4 +1,4 @@
-"""Pings: telling a monitor that work began, succeeded or failed, as healthchecks takes them.
+"""Pings: telling a monitor that work started, succeeded or failed, as healthchecks takes them.
 
 The address of a check itself means success, `/start` behind it the beginning, `/<number>` the
 exit status of a failure, `/fail` a failure without one; `rid` ties the beginning to the end

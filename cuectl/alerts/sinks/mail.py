@@ -78,7 +78,7 @@ def mail_of(message: Message, sink: AlertSink, context: SinkContext) -> EmailMes
     mail["Message-ID"] = f"<{message.id}@{host}>"
     if message.follows:
         mail["In-Reply-To"] = mail["References"] = f"<{message.follows}@{host}>"
-    # No machine answers to it, and none sends a note that somebody is on holiday.
+    # No machine answers to it, and none sends a note that someone is on holiday.
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Cuectl-Alert"] = message.id
     mail.set_content(message.text)

@@ -63,7 +63,7 @@ class DeclaredCommand(click.Command):
         return rest
 
     def invoke(self, ctx: click.Context) -> tuple[Command, Raw]:
-        """Return what was typed; it is run outside of click, like what is parsed quickly."""
+        """Return what was typed; it is run outside click, like what is parsed quickly."""
         raw = Raw(argv=ctx.meta.get("cuectl.argv"))
         _collect_globals(ctx, raw)
         for option in self.declared.options:
@@ -79,7 +79,7 @@ class DeclaredCommand(click.Command):
         formatter.write(help_text.on_terminal(partial(help_text.of_command, self.declared)))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete options, and the second word of commands that begin with this one."""
+        """Complete options, and the second word of commands that start with this one."""
         found = super().shell_complete(ctx, incomplete)
         if incomplete.startswith("-"):
             return found

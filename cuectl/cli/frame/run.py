@@ -182,7 +182,7 @@ def _wanted(arguments: list[str]) -> set[str]:
 
 
 def _text(error: CuectlError) -> str:
-    # Editors jump to a place that begins the line.
+    # Editors jump to a place that starts the line.
     from cuectl.values.safe_text import visible
 
     if isinstance(error, InvalidFile) and error.path and error.line:

@@ -121,7 +121,7 @@ def _every(every_s: float, now: int, old: Record | None) -> Record:
     if every_s < SHORTEST_EVERY_S:
         raise UsageError(f"'every' must be at least {SHORTEST_EVERY_S} s")
     whole = int(every_s) if every_s == int(every_s) else every_s
-    # The same heartbeat keeps its beat; a new one begins on a whole second, which reads better.
+    # The same heartbeat keeps its beat; a new one starts on a whole second, which reads better.
     same = old is not None and old["type"] == "every" and old["every_s"] == whole
     anchor = old["anchor"] if old is not None and same else to_text(now - now % 1000)
     return {"type": "every", "every_s": whole, "anchor": anchor}

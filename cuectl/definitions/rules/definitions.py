@@ -83,8 +83,8 @@ class AgentDefinition:
 
     Attributes:
         id: what another system calls it; found under this as under its name.
-        argv, shell: the command, for the driver `command` or in place of the driver's own.
-        start_args, resume_args: added when a conversation begins, and when one is continued.
+        argv, shell: the command, for the driver `command` or instead of the driver's own.
+        start_args, resume_args: added when a conversation starts, and when one is continued.
         output, empty_is_error, prompt: None leaves it to the driver.
         error_pattern: a regular expression; an answer in which it is found is an error.
         result_grace_s: how long its program may stay after its final result.
@@ -172,7 +172,7 @@ class SubscriptionDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSink:
-    """Where alerts go; paths are absolute, or begin with `~`.
+    """Where alerts go; paths are absolute, or start with `~`.
 
     Attributes:
         kind: `stderr`, `command`, `webhook`, `mail`, `notify` or `desktop`; `none` for a sink that

@@ -79,7 +79,7 @@ def combine(files: Sequence[tuple[str, Definitions]]) -> Definitions:
 
 
 def override(base: Definitions, top: Definitions) -> Definitions:
-    """Return `base` with everything that `top` says in place of its own."""
+    """Return `base` with everything that `top` says instead of its own."""
     sections = {
         section: getattr(base, section) | getattr(top, section) for section in NAMED_SECTIONS
     }

@@ -122,7 +122,7 @@ def expand_environment(value: str, lookup: Lookup) -> str:
     """Return the value with `${NAME}`, `${NAME:-default}` and `$$` replaced, once.
 
     As in a shell, the default also stands in for an empty value. `$NAME` stays as it is.
-    UnsetName: no value and no default. BadTemplate: `${` begins no name, or braces in a default.
+    UnsetName: no value and no default. BadTemplate: `${` starts no name, or braces in a default.
     """
     if "$" not in value:
         return value

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SPECVERSION = "1.0"
 CONTENT_TYPE = "application/json"
 MOST_TYPE_LETTERS = 200
-ROOT = "\0root"  # no field of a payload: where the relative paths of a filter begin
+ROOT = "\0root"  # no field of a payload: where the relative paths of a filter start
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
@@ -300,7 +300,7 @@ def rounds_record(rounds: tuple[Round, ...]) -> Record | None:
 
 
 def place_of(rounds: tuple[Round, ...], report: Report, root: str) -> int | None:
-    """Return the round that a report belongs to; None when it begins one.
+    """Return the round that a report belongs to; None when it starts one.
 
     One of its own chain comes first; then the oldest that takes what arrives and lacks the
     source; then the oldest of these that has it, whose report it replaces.

@@ -171,7 +171,7 @@ class Watch:
     """A glob over the files below a directory; after a `!`, all files that it does not match."""
 
     pattern: str
-    hidden: bool = False  # names that begin with a dot are like any others
+    hidden: bool = False  # names that start with a dot are like any others
 
     @cached_property
     def is_negated(self) -> bool:
@@ -199,7 +199,7 @@ class Watch:
         return (lambda path: not test(path)) if self.is_negated else test
 
     def start(self) -> States | None:
-        """Return where a walk begins; None when every directory must be entered."""
+        """Return where a walk starts; None when every directory must be entered."""
         return self._closed({0}) if self._segments else None
 
     def enter(self, states: States | None, name: str) -> States | None:

@@ -76,7 +76,7 @@ def _misshapen(name: str, text: str) -> tuple[str, str] | None:
         return None
     plain, *rest = re.split(r"[*?\[{(]", text.removeprefix("**/"), maxsplit=1)
     if rest and name not in ("repo", "matched_time"):
-        # Of a pattern only what it begins with is looked at; for a name, all of it.
+        # Of a pattern only what it starts with is looked at; for a name, all of it.
         plain = text.removeprefix("**/") if name == "filename" else plain and f"{plain}x"
     elif rest:
         return None

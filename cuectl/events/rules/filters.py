@@ -147,7 +147,7 @@ def _path_test(key: str, expression: str) -> Holds:
     negated = expression.startswith("!")
     pattern = _with_mark(expression.removeprefix("!").lstrip("="))
     matches = glob_test(pattern)
-    # Without a root, a pattern of several names may begin at any directory.
+    # Without a root, a pattern of several names may start at any directory.
     is_below = "/" in pattern[1:] and pattern[0] != "/"
     anywhere = glob_test(f"**/{pattern}", hidden=True) if is_below else matches
 

@@ -272,7 +272,7 @@ DEFAULT_MESSAGE = "{{CUE_SOURCE_OUTPUT}}"
 
 
 def cue_of_subscription(subscription: SubscriptionDefinition, directory: str) -> CueDefinition:
-    """Return the cue that a subscription is; its relative paths begin in `directory`."""
+    """Return the cue that a subscription is; its relative paths start in `directory`."""
     values = subscription.values
     about_event = {key: value for key, value in values.items() if key not in _ABOUT_TARGET}
     trigger: Record = {"type": EVENT, "event": subscription.event, **about_event}

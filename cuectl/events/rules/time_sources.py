@@ -78,7 +78,7 @@ def startup(_: Record, state: Record | None, sight: Sight) -> Look:
 
 
 def heartbeat(trigger: Record, state: Record | None, sight: Sight) -> Look:
-    """Tell that another interval is over; several missed ones are one event with their count."""
+    """Tell that another interval has ended; several missed ones are one event with their count."""
     minutes, now = trigger["interval_minutes"], sight.now
     step = max(round(minutes * MINUTE), 1)
     last = state.get("last") if state is not None else None
@@ -88,7 +88,7 @@ def heartbeat(trigger: Record, state: Record | None, sight: Sight) -> Look:
         now -= now % 1000
         return Look(happenings=(Happening(data=data),), state={"last": now}, next_at=now + step)
     if last > now + max(step, _FUTURE_MS):
-        # The clock was in the future; the interval begins anew.
+        # The clock was in the future; the interval starts again.
         return Look(state={"last": now}, next_at=now + step)
     due = max((now - last) // step, 0)
     if not due:

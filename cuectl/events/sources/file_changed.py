@@ -255,7 +255,7 @@ def _happening(root: str, change: FileChange) -> Happening:
 
 
 def _look_again_at_racy(walk: Walk, look: TreeLook) -> None:
-    """Take the facts of files anew until no later change can have the same times."""
+    """Take the facts of files again until no later change can have the same times."""
     for _ in range(_LOOKS_AGAIN):
         now = time.time_ns()
         steps = {key: racy_ns(max(times)) for key, times in look.young.items()}

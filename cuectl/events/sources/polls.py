@@ -41,7 +41,7 @@ _LOST = "what it had seen is lost"
 
 @dataclass(slots=True, kw_only=True)
 class Polled:
-    """A poll that is over, and not recorded yet."""
+    """A poll that has ended, and not recorded yet."""
 
     known: SourceState
     lock: int = -1  # of the source, held until this is recorded
@@ -129,7 +129,7 @@ def _memory(known: SourceState, home: str) -> Record | None:
         return source_memory.read(home, known.id, named)
     except (OSError, ValueError, TypeError, KeyError) as error:
         if known.source is not None and known.source.get("lost") == named["sha256"]:
-            # That was told; now it begins anew.
+            # That was told; now it starts again.
             return None
         raise SourceError(f"{_LOST}, and is taken as seen now: {error}") from error
 

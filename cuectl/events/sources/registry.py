@@ -41,7 +41,7 @@ class PollRequest:
     """What a poll may know."""
 
     trigger: Record
-    root: str  # the directory that relative paths begin at
+    root: str  # the directory that relative paths start at
     memory: Record | None  # what it remembered last; None at the first look
     now: int  # by the clock in use
     machine_ns: int  # by the machine's clock, which is that of files

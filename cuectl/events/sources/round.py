@@ -164,7 +164,7 @@ class SourceRound:
             done.counted = record(tx, done, effects)
 
     def poll(self, effects: Effects) -> None:
-        """Begin to poll the sources that are due, as many at once as there may be."""
+        """Start polling the sources that are due, as many at once as there may be."""
         while self._due and len(self._scans) < _SCANS_AT_ONCE:
             self._poll(self._due.pop(0), effects)
 
@@ -183,7 +183,7 @@ class SourceRound:
             self._watched[scan.fd] = scan.read
 
     def polled(self) -> bool:
-        """Take the polls that are over; tell whether one of them has news."""
+        """Take the polls that have ended; tell whether one of them has news."""
         over = [one for one in self._scans if one.is_over or one.is_late()]
         self._scans = [one for one in self._scans if one not in over]
         for scan in over:
@@ -253,7 +253,7 @@ class SourceRound:
 
     @property
     def is_polling(self) -> bool:
-        """Whether a poll is under way, or is still to begin."""
+        """Whether a poll is under way, or is still to start."""
         return bool(self._scans or self._due)
 
     def until_rest_s(self) -> float | None:

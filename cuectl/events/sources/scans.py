@@ -73,7 +73,7 @@ class Scan:
 
 
 def start(known: SourceState, home: str, now: int, look: Callable[[], Polled]) -> Scan | None:
-    """Begin a poll; None while another process polls the source."""
+    """Start a poll; None while another process polls the source."""
     lock = source_memory.hold(home, known.id)
     if lock is None:
         return None

@@ -168,7 +168,7 @@ def _record(known: SourceState, look: Look, sight: Sight) -> Record:
 
 def _rest(tx: Transaction, known: SourceState) -> None:
     """Stage that a source is not looked at while its subscription is paused."""
-    # A heartbeat and a schedule begin anew after it; what comes once does not come again.
+    # A heartbeat and a schedule start again after it; what comes once does not come again.
     source = known.source
     if source is None or (known.event in _ONCE_FOR_ALL and "next_at" not in source):
         return

@@ -39,7 +39,7 @@ class CellError(CuectlError):
 
 
 class Cells:
-    """One connection, made when it is first needed, and anew after it was lost."""
+    """One connection, made when it is first needed, and again after it was lost."""
 
     def __init__(self, url: str, *, limit_s: float = LIMIT_S) -> None:
         self._place = _RedisAddress(url)

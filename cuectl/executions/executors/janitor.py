@@ -111,7 +111,7 @@ class Janitor:
         return False
 
     def _give_back(self, key: str, folder: StartFolder) -> None:
-        """Let another worker start what was begun here and never started."""
+        """Let another worker start what was started here and never started."""
         self._site.cells.give_back(wire.fence(key), folder.read("fence"))
         self._site.cells.ask(("DEL", wire.lease(key)))
         self._site.files.forget(key, None)
@@ -126,7 +126,7 @@ class Janitor:
         return start.phase is Phase.MAIN and process_tree.any_carries(one.id, one.attempt)
 
     def _end_orphan(self, start: RemoteStart, folder: StartFolder, spawned: Spawned) -> None:
-        """End a tree that nobody supervises, when it is time or somebody asks for it."""
+        """End a tree that nobody supervises, when it is time or someone asks for it."""
         if not folder.read("cause"):
             if (since_boot_ns() - spawned.started_ns) / 1e9 < start.timeout_s:
                 return
@@ -145,7 +145,7 @@ class Janitor:
         )
 
     def _end_if_cut_off(self, start: RemoteStart, folder: StartFolder) -> None:
-        """End what may be started anew elsewhere, before the control machine takes it for lost."""
+        """End what may be started again elsewhere, before the control machine takes it for lost."""
         silent_s = monotonic_s() - self._reached_s
         if start.end_if_cut_off and silent_s >= start.lost_after_s - _CUT_OFF_SPARE_S:
             folder.note("cause", Cause.SHUTDOWN)

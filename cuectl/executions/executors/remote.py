@@ -36,7 +36,7 @@ class KeySight:
         beats: whether its worker has said lately that it lives.
         refused: what workers said that did not want it.
         asks: what its handler has asked for so far.
-        forged: why what lies there in place of an end is none.
+        forged: why what lies there instead of an end is none.
     """
 
     end: RemoteEnd | None = None

@@ -50,7 +50,7 @@ class Worker:
 
     def work(self) -> int:
         """Work until a signal comes; a second one ends what runs. Return the exit status."""
-        # That Celery is missing is told before anything begins.
+        # That Celery is missing is told before anything starts.
         celery_app(self._site.url, self._broker)
         try:
             lock = home.acquire(self._site.files.lock_path, 0.0)

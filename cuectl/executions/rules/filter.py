@@ -238,7 +238,7 @@ def execution_view(record: Record, output_path: str | None = None) -> Record:
 
 
 def attempts_of(record: Record) -> list[Record]:
-    """Return every attempt that was begun, the newest one last."""
+    """Return every attempt that was started, the newest one last."""
     begun = [*record.get("attempts", ()), *([record] if has_begun(record) else ())]
     return [
         {

@@ -69,7 +69,7 @@ class CatchUp(StrEnum):
 
 
 class Overlap(StrEnum):
-    """What happens to an occurrence while an earlier one of its cue is not over."""
+    """What happens to an occurrence while an earlier one of its cue has not ended."""
 
     SKIP = "skip"
     QUEUE = "queue"
@@ -383,7 +383,7 @@ class Ended:
 
     @property
     def has_exit_code(self) -> bool:
-        """Whether it began, and ended by itself with an exit code."""
+        """Whether it started, and ended by itself with an exit code."""
         was_ended = self.cause is not None or self.signal is not None
         return self.spawn_error is None and not self.lost and not was_ended
 

@@ -112,7 +112,7 @@ def judge(
 def local_artifacts(outcome: Outcome) -> list[str]:
     """Return the artifacts that name a local file, as the handler wrote them, each once.
 
-    A string does unless it is blank or begins with a scheme (`https://`, `urn:`); an object does so
+    A string does unless it is blank or starts with a scheme (`https://`, `urn:`); an object does so
     by a string under `path` or `file`. `file:///x` is `/x`.
     """
     names: dict[str, None] = {}

@@ -1,6 +1,6 @@
 """What a webhook cue calls: the rules for its address, method and headers.
 
-Names are resolved and looked at anew when it is called (`executions/webhook_call.py`).
+Names are resolved and looked at again when it is called (`executions/webhook_call.py`).
 """
 
 from __future__ import annotations

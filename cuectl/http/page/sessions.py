@@ -69,7 +69,7 @@ class Sessions:
         self._sessions: dict[str, PageSession] = {}
 
     def begin(self, now_s: float) -> PageSession:
-        """Begin a session; the oldest of too many ends."""
+        """Start a session; the oldest of too many ends."""
         word = new_word(self._random)
         session = PageSession(word=word, secret=self._random(32), ends_s=now_s + SESSION_S)
         self._sessions[word] = session

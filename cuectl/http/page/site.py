@@ -93,7 +93,7 @@ class PageSite:
         return self._told(response.status, message, up, signed_in=session is not None)
 
     def _opened(self, request: Request) -> Response:
-        """Begin a session by a link, which counts once."""
+        """Start a session by a link, which counts once."""
         purpose = request.headers.get("sec-purpose", request.headers.get("purpose", ""))
         if request.method != "GET" or "prefetch" in purpose:
             raise HttpProblem(405, "http_error", "open the link in a browser")

@@ -210,7 +210,7 @@ def _other_programs(
 
 
 def first_word(command: str) -> str | None:
-    """Return the program that a line for the shell begins with, None when it is not plain."""
+    """Return the program that a line for the shell starts with, None when it is not plain."""
     try:
         words = shlex.split(command, comments=True)
     except ValueError:

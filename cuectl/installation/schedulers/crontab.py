@@ -50,7 +50,7 @@ class PassLine:
 
 
 def region(crontab: bytes) -> tuple[int, int] | None:
-    """Return where our region begins and ends, line end included; Conflict for stray markers."""
+    """Return where our region starts and ends, line end included; Conflict for stray markers."""
     begins, ends, at = [], [], 0
     for line in crontab.splitlines(keepends=True):
         if line.strip() == BEGIN:

@@ -116,7 +116,7 @@ class Installed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """A text in place of another (None: no text), in a file or `through` a command's input."""
+    """A text instead of another (None: no text), in a file or `through` a command's input."""
 
     place: str
     before: bytes | None

@@ -31,7 +31,7 @@ class WorkerService:
             raise Refused(f"no systemd of this user answers: {done.said}", hint=hint)
 
     def installation(self, words: Sequence[str], directory: str) -> list[Step]:
-        """Return the writing of the unit, and its start; of a changed one, its start anew."""
+        """Return the writing of the unit, and its start; of a changed one, its start again."""
         write = self._write(self.text(words, directory))
         if write.before == write.after and self._is_active():
             return []

@@ -42,7 +42,7 @@ def is_due(store: Store, now: int) -> bool:
 def checkpoint(store: Store) -> None:
     """Make the views durable, then say so; the lock is held only to note the place.
 
-    Raises OSError: the views may be lost; `applied` is removed, so that they are written anew
+    Raises OSError: the views may be lost; `applied` is removed, so that they are written again
     (a failed fsync is never tried again, hole A8).
     """
     pending = f"{store.home}/journal/{_NAME}.{os.getpid()}~"
@@ -60,7 +60,7 @@ def checkpoint(store: Store) -> None:
         files.remove_file(pending)
         raise
     with suppress(FileNotFoundError):
-        # It is gone when a rebuild has begun meanwhile, whose views were not synced here.
+        # It is gone when a rebuild has started meanwhile, whose views were not synced here.
         os.rename(pending, f"{store.home}/journal/{_NAME}")
         files.sync_directory(f"{store.home}/journal")
 

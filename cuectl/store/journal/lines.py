@@ -216,7 +216,7 @@ class Tail:
 
 
 def read_tail(data: bytes, seq: int, previous: str) -> Tail:
-    """Take whole groups from `data`, which begins behind line `seq` with sum `previous`."""
+    """Take whole groups from `data`, which starts behind line `seq` with sum `previous`."""
     taken: list[Record] = []
     group: list[Record] = []
     start = size = 0

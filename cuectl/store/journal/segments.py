@@ -3,7 +3,7 @@
 Of a packed and a raw segment of one name the raw one wins, because packing removes it last.
 Closed segments never change and the open one only grows, so reading them needs no lock.
 
-The base, `base-<seq>.jsonl`, is where a rebuild begins: a line for each view as it was after line
+The base, `base-<seq>.jsonl`, is where a rebuild starts: a line for each view as it was after line
 `seq`, then a closing line that counts them and has, as `prev`, the sum of that line, so that the
 chain continues behind it. Every line has its own sum.
 """
@@ -94,7 +94,7 @@ def readable_bytes(path: str) -> bytes:
 
 
 def blocks_backwards(path: str, size: int | None = None) -> Iterator[bytes]:
-    """Yield a segment up to `size` in blocks of whole lines, newest first, a small one to begin."""
+    """Yield a segment up to `size` in blocks of whole lines, newest first, a small one to start."""
     fd = _open(path)
     if fd < 0:
         yield from _unpacked(path)
@@ -198,7 +198,7 @@ def last_values(home: str, paths: Iterable[str]) -> Views:
 
 
 def first_place(home: str, overlay: Views) -> Position:
-    """Return where to begin without a checkpoint: the first segment which can be appended to.
+    """Return where to start without a checkpoint: the first segment which can be appended to.
 
     What stands before it goes into `overlay`. Raises StateError: it is damaged or missing.
     """

@@ -87,7 +87,7 @@ def collect(
     done = Collected()
     with named_lock(store.home, LOCK_NAME):
         if not dry_run:
-            # After it no process begins to read the journal in a segment that is packed now.
+            # After it no process starts to read the journal in a segment that is packed now.
             checkpoint(store)
         journal_limit = now - round(keep.journal_s * 1000)
         sealed = _sealed(store)
@@ -330,7 +330,7 @@ def _is_old(folder: str, identity: str, record: Record, limit: int) -> bool:
         case "revised":
             text = record.get("ended_at") or record["scheduled_for"]
         case "workflows" | "queues":
-            # A run or a task that is over; what lives has no end.
+            # A run or a task that has ended; what lives has no end.
             text = record.get("ended_at")
         case "sessions":
             text = record["last_at"] if record.get("closed") else None

@@ -1,4 +1,4 @@
-"""Writing anew what `store/views.py` has found missing, as far as the journal can give it."""
+"""Writing again what `store/views.py` has found missing, as far as the journal can give it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing views anew from the journal: one that is damaged, or all; and what a salvage saves.
+"""Writing views again from the journal: one that is damaged, or all; and what a salvage saves.
 
 `heal_view` is for a running command. Unreadable is not empty (design.md, law 4): the damaged file
 is kept under `quarantine/`, and the caller raises an alert.
@@ -145,7 +145,7 @@ class Rebuilt:
 
 
 def rebuild(store: Store, now: int, *, accept_loss: bool = False) -> Rebuilt:
-    """Write all views anew from the journal; the store is not locked by this process.
+    """Write all views again from the journal; the store is not locked by this process.
 
     Raises StateError: the journal is damaged; nothing was changed. Raises LockTimeout.
     Raises OSError: interrupted; everything that was acknowledged is still there.
@@ -235,7 +235,7 @@ def _salvage(store: Store, replay: Replay, now: int) -> Rebuilt:
     """Make a whole journal of a damaged one; its views are still to be rebuilt.
 
     The lock is held, and the journal is not caught up with. Interrupted anywhere, it can be done
-    again and comes to the same: the views are made what is known first, then new commands begin in
+    again and comes to the same: the views are made what is known first, then new commands start in
     the new segment, then the base says so.
     """
     copies = _copied(store.home, replay.bad_files, now)
@@ -326,7 +326,7 @@ def _copied(home: str, paths: list[str], now: int) -> list[str]:
 def _change_over(store: Store, seq: int, known: Views, event: JournalEntry, at: str) -> None:
     """Continue the journal behind line `seq`, on a base."""
     home = store.home
-    # What only a view knows is not touched until the base has it too: what is written anew can
+    # What only a view knows is not touched until the base has it too: what is written again can
     # be lost in a power cut. All that is written here, the journal says.
     wrong = {path: value for path, value in known.items() if _on_disk(home, path) != (True, value)}
     _apply_all(home, wrong)
