@@ -1,4 +1,4 @@
-"""What an attempt left behind, read from its files; and what that makes of its record."""
+"""What an attempt left in its files, and how that changes its record."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ UNREADABLE = "outcome_file_unreadable: "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEvidence:
-    """What the files of an attempt say, secrets and all: what is kept of it is masked later."""
+    """The files of an attempt, secrets and all; the parts to keep are masked later."""
 
     outcome: Outcome = ABSENT
     in_file: Outcome = ABSENT  # what the outcome file says, where an answer has been added to it
@@ -81,7 +81,7 @@ _HELD = ("outcome.json", "out", "err", "check.out", "followup.out", "followup.er
 
 
 def hide_secrets(home: str, execution: Execution, masker: Masker | None) -> None:
-    """Mask the files of an attempt that has ended, once nothing is decided on them any more."""
+    """Mask the files of an ended attempt, once no decision depends on them."""
     if not masker or output.is_leased(file_of(home, execution, "out")):
         return
     for name in _HELD:
@@ -93,14 +93,14 @@ def hide_secrets(home: str, execution: Execution, masker: Masker | None) -> None
 def facts_of(
     outcome: Outcome, execution: Execution, context: PassContext, masker: Masker | None
 ) -> tuple[ArtifactFact, ...]:
-    """Look at the local files that the artifacts of an outcome name."""
+    """Check the local files that the artifacts of an outcome name."""
     names = local_artifacts(outcome)
     cwd = working_directory(execution, context.in_force, context.home) if names else ""
     return tuple(_fact(name, cwd, masker) for name in names)
 
 
 def _tail(path: str, size: int, masker: Masker | None, limit: int) -> str:
-    """Return the end of an output; one that can't be read stops nothing, and says so."""
+    """Return the end of an output, or a note that it can't be read."""
     # On a full disk it stays as long as it is.
     with contextlib.suppress(OSError):
         output.tidy(path, size, masker, limit)
@@ -207,7 +207,7 @@ _MOST_HASHED = 1 << 30
 def _fact(name: str, cwd: str, masker: Masker | None) -> ArtifactFact:
     path = os.path.abspath(os.path.join(cwd, os.path.expanduser(name)))
     if masker is not None and not os.path.exists(path):
-        # The name stands in a report that was committed, which is masked.
+        # The name is in a report that was committed, which is masked.
         path = next((one for one in masker.meanings(path) if os.path.exists(one)), path)
     try:
         found = os.stat(path)
@@ -225,14 +225,14 @@ def _fact(name: str, cwd: str, masker: Masker | None) -> ArtifactFact:
 def _hash_of(path: str) -> str | None:
     import hashlib
 
-    # What can't be read is there all the same.
+    # An unreadable file exists all the same.
     with contextlib.suppress(OSError), open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
     return None
 
 
 def file_state(kept: Record, masker: Masker | None) -> str:
-    """Return what has become of a file that was evidence: `same`, `changed` or `gone`."""
+    """Return the state of a file that was evidence: `same`, `changed` or `gone`."""
     now = _fact(kept["path"], "/", masker)
     if not now.is_file:
         return "gone"
@@ -300,7 +300,7 @@ def _checker_status(ended: Ended) -> int:
 def with_end(
     execution: Execution, ended: Ended, found: AttemptEvidence, verdict: Verdict
 ) -> Execution:
-    """Return the record with everything that this end says, secrets hidden."""
+    """Return the record with all that this end adds, secrets hidden."""
     outcome = found.outcome
     times: Record = {}
     evidence: Record = outcome.evidence()
@@ -312,7 +312,7 @@ def with_end(
     elif ended.phase is Phase.MAIN:
         names = ("started_at", "ended_at", "duration_s", "exit_code", "signal")
         times = {name: getattr(ended, name) for name in names}
-    # A second process of the attempt finds again what the first one has found.
+    # A second process of the attempt finds what the first one found.
     fresh = [one for one in found.later if one not in execution.later_reports]
     files = [one.to_record() for one in found.facts if one.is_file and one.path]
     done = replace(
@@ -339,7 +339,7 @@ def with_end(
 
 
 def _last_line(found: AttemptEvidence, verdict: Verdict) -> str | None:
-    """Return what the record would not have otherwise, masked before it is cut short."""
+    """Return the members that only this adds, masked before they are cut."""
     last = telling_line(found.checked or found.tail)
     if not last or last in f"{verdict.error or ''}\n{verdict.result or ''}":
         return None

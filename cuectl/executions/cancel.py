@@ -1,7 +1,7 @@
-"""Ending an execution before its time (contracts.md, identity 12).
+"""Cancelling an execution (contracts.md, identity 12).
 
-The request is committed first; then whatever asked for it ends the tree, and the pass that
-supervises it records `cancelled`. What waits or is queued is settled at once.
+The request is committed first; then its sender ends the tree, and the pass that supervises it
+records `cancelled`. Waiting and queued executions are settled at once.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _LOOK_EVERY_S = 0.05
 
 
 def request_cancel(tx: Transaction, execution_id: str, reason: str) -> bool:
-    """Stage the request to end an open execution; tell whether there is one to end."""
+    """Stage the request to end an open execution; tell whether there is one."""
     away = tx.decoded(paths.waiting_execution(execution_id), execution_from_record)
     if away is not None and is_away(away) and not away.cancel:
         tx.stage(claim.waiting_event("cancel_requested", replace(away, cancel=reason)))
@@ -52,7 +52,7 @@ def request_cancel(tx: Transaction, execution_id: str, reason: str) -> bool:
 
 
 def cancel(tx: Transaction, execution_id: str, reason: str, effects: Effects) -> bool:
-    """Stage the end of an execution; tell whether processes of it are to be ended."""
+    """Stage the end of an execution; tell whether it has processes to end."""
     waiting = tx.decoded(paths.waiting_execution(execution_id), execution_from_record)
     if waiting is not None:
         if waiting.is_settled:
@@ -117,7 +117,7 @@ _ASK_WITHIN_S = 5.0
 
 
 def _cancel_away(runtime: Runtime, execution: Execution) -> str:
-    """Ask an executor to end what it has; what has not started there never will, and has ended."""
+    """Ask an executor to end its run; one not started there is withdrawn and ends at once."""
     from cuectl.definitions.in_force import definitions_now
     from cuectl.executions.effects import context_of
     from cuectl.executions.executors.registry import connect

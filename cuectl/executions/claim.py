@@ -82,9 +82,9 @@ def take_on(
     *,
     kind: str = "claimed",
 ) -> Execution:
-    """Stage that this pass claims an execution, and what follows from a start; return it so.
+    """Stage that this pass claims an execution, and what follows from a start; return it.
 
-    What runs elsewhere is not the pass's own: it waits for a worker, whatever becomes of the pass.
+    Work for other machines is not the pass's own: it waits for a worker, with or without the pass.
     """
     if (place := _place(execution, effects)) is not None:
         return _take_elsewhere(tx, execution, place, effects, views or {}, kind)
@@ -183,7 +183,7 @@ def would_keep(payload: Record) -> Place:
 
 
 def with_placed_prompt(target: Record, home: str) -> Record:
-    """Return a target whose prompt, if long, stands in a file of its own.
+    """Return a target whose prompt, if long, is in a file of its own.
 
     Else each journal line about the execution would hold it. To be called as `keeper` says.
     """

@@ -1,4 +1,4 @@
-"""What the parts of a pass share, and what one change needs besides the transaction.
+"""Shared state of a pass, and the needs of one change besides the transaction.
 
 A command that settles something has a context too, without a pass id. What follows from an end
 or a start is handed in as a list, so that nothing here knows any of it by name
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     Result = TypeVar("Result")
 
 _LONGEST_LINE = 600
-# What the machine lacks is not the fault of one piece of work, and stops the pass.
+# A lack of the machine is not the fault of one piece of work, and stops the pass.
 _OF_THE_MACHINE = (OSError, MemoryError, StateError, LockTimeout)
 
 
 class Step(StrEnum):
-    """What has become of an execution."""
+    """How an execution ended."""
 
     OVER = "over"  # it is settled
     NEXT_PROCESS = "next_process"  # a second turn, a checker
@@ -89,7 +89,7 @@ class Reactions:
 
 @dataclass(slots=True, kw_only=True)
 class Effects:
-    """What one change needs besides the transaction, and what comes of it.
+    """What one change needs besides the transaction, and its results.
 
     Attributes:
         now: the instant of the change.
@@ -101,10 +101,10 @@ class Effects:
         zone: returns that of dates and times in prompts.
         room: how many more executions the pass may claim for what events start; None when it
             leaves all of them to the agenda.
-        lines: what was raised, for the standard error of the pass.
+        lines: raised alerts, for the standard error of the pass.
         claimed: executions that this change has claimed for the pass.
-        cancel: executions that a newer one has displaced, whose processes are to be ended.
-        ended: what has ended and whose reactions are still to come.
+        cancel: executions displaced by a newer one, whose processes must end.
+        ended: ends whose reactions are still to come.
         deliver: an alert or a ping waits for its delivery.
     """
 
@@ -133,12 +133,12 @@ class Effects:
         return [len(one) for one in lists], self.failed, self.deliver
 
     def take_back(self, savepoint: tuple[list[int], bool, bool]) -> None:
-        """Forget what has come of the change since."""
+        """Forget the results of the change since then."""
         counts, self.failed, self.deliver = savepoint
         del self.lines[counts[0] :], self.claimed[counts[1] :], self.cancel[counts[2] :]
         while len(self.ended) > counts[3]:
             self.ended.pop()
-        # What was read for it may hold what is not so.
+        # Data read for it may hold something untrue.
         self._own.clear()
 
     def takes_on(self) -> bool:
@@ -178,9 +178,9 @@ class Effects:
         return found
 
     def follow(self, tx: Transaction, end: ExecutionEnd) -> None:
-        """Let everything follow from an end, and from what ends because of it, in turn.
+        """Run all reactions to an end, and to the ends that it causes, in turn.
 
-        Within a reaction the end only takes its place behind those that came before it.
+        Within a reaction the end is only queued behind earlier ones.
         """
         self.ended.append(end)
         if self._is_following:
@@ -207,7 +207,7 @@ def guarded(tx: Transaction, effects: Effects, act: Callable[[], object]) -> str
     staged, before = tx.savepoint(), effects.savepoint()
     try:
         act()
-    # Whatever it is, it is about this one piece.
+    # Any error concerns only this one piece.
     except Exception as error:  # noqa: BLE001
         why = why_of(error)
         tx.take_back(staged)
@@ -257,7 +257,7 @@ class PassContext:
 
     @property
     def worker_name(self) -> str:
-        """What handlers are told of their worker: the machine where it has no name of its own."""
+        """The worker's name for handlers: the machine's where it has none of its own."""
         return self.worker or os.uname().nodename
 
     @property
@@ -300,7 +300,7 @@ def context_of(
     env_file: list[dict[str, str]] = []
 
     def lookup(name: str) -> str | None:
-        # A file that others may read is refused to those alone who need something of it.
+        # A file that others can read is refused only to those who need it.
         if name not in environment and not env_file:
             env_file.append(_env_file(runtime.home))
         return environment[name] if name in environment else env_file[0].get(name)
@@ -366,7 +366,7 @@ def program_directory(home: str) -> str:
 
 
 def _tell(line: str) -> None:
-    """Print a line for people; what stands in it came from outside and is shown, not sent."""
+    """Print a line for people; what is in it came from outside and is shown, not sent."""
     from cuectl.values.safe_text import one_line
 
     sys.stderr.write(f"cuectl: {one_line(line, _LONGEST_LINE)}\n")

@@ -64,7 +64,7 @@ _UNTAKEN_MS = 60_000
 
 
 class Live:
-    """Looks at the passes once, and tells of any number of executions."""
+    """Reads the passes once, and shows any number of executions."""
 
     def __init__(self, home: str, now: int) -> None:
         self.home = home
@@ -138,7 +138,7 @@ class Live:
 
 
 def get_execution(runtime: Runtime, ref: str) -> Execution:
-    """Return the execution that a person means, as it is recorded."""
+    """Return the execution that a person means, as recorded."""
     return execution_from_record(find_record(open_reader(runtime.existing_store), ref))
 
 

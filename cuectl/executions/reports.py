@@ -1,4 +1,4 @@
-"""Outcomes that are reported: by a handler from its shell, late from outside, and over HTTP.
+"""Reports of outcomes: by a handler from its shell, late from outside, and over HTTP.
 
 A report is committed with one sync, in the record of the execution, and written to the outcome
 file as well, where the handler and later reports find it. While a process of ours is at work, the
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerReport:
-    """What is reported: `success` None leaves it to the exit code."""
+    """A report; with `success` None the exit code decides."""
 
     success: bool | None
     fields: Mapping[str, object]
@@ -82,7 +82,7 @@ def _is_json(data: bytes) -> bool:
 
 
 def report_from_handler(runtime: Runtime, report: HandlerReport) -> tuple[str, Record]:
-    """Report on the execution that calls; return its outcome file, and what was said otherwise.
+    """Report on the calling execution; return its outcome file, and any contradiction.
 
     Raises Conflict: the attempt has ended; the report is kept beside its outcome.
     """
@@ -237,7 +237,7 @@ def _conclude(
     evidence = find(context, execution)
     problem = evidence.outcome.problem or ""
     if problem.startswith(UNREADABLE):
-        # What was just written is not what an answer may be built on.
+        # An answer must not be built on what was just written.
         raise StateError(f"'{path}' can't be read: {problem.removeprefix(UNREADABLE)}")
     conclude_report(tx, execution, evidence, context, effects, ReportWait.NONE)
 
@@ -336,7 +336,7 @@ def _conclude_remote(
     )
     done = replace(
         with_end(execution, ended, evidence, verdict),
-        # There was no exit status to see: what is known is what was reported.
+        # There was no exit status: only the report is known.
         exit_code=None,
         report_until=None,
         due_at=None,

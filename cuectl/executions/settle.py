@@ -175,7 +175,7 @@ def end_badly(
         return
     effects.failed = True
     effects.lines.append(f"failed: '{execution.cue_name}' ({execution.id}): {why}")
-    # Nothing may follow from it then, but that its cue goes on.
+    # Nothing may follow from it then, but that its cue continues.
     path = paths.state(execution.cue_id)
     state = dict(tx.read(path) or {})
     for name in {"running", "queued"} & state.keys():
@@ -250,7 +250,7 @@ def retry(tx: Transaction, end: ExecutionEnd, effects: Effects) -> ExecutionEnd 
 
 
 def _may_still_run(done: Execution, effects: Effects) -> bool:
-    """Tell whether it may be at work where nobody can see it, so that no other may start."""
+    """Tell whether it may be running unseen, so that no other may start."""
     if done.executor is None or done.status is not ExecutionStatus.INTERRUPTED:
         return False
     known = effects.in_force.definitions.executors if effects.in_force is not None else {}

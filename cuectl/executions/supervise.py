@@ -40,7 +40,7 @@ class OutputWatch:
         self._answered_s: float | None = None
 
     def cause(self) -> Cause | None:
-        """Return why the process must end now; None while it may go on."""
+        """Return why the process must end now; None while it may continue."""
         start, now = self._start, monotonic_s()
         size = output.size(start.output) + (output.size(start.errors) if start.errors else 0)
         if size != self._size:

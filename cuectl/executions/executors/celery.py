@@ -1,6 +1,6 @@
 """Celery with Redis between, as passes use it: publish, look, withdraw, cancel, take.
 
-Celery carries the message and nothing else (`celery_app.py`). What is known of a start stands in
+Celery carries the message and nothing else (`celery_app.py`). The state of a start is in
 cells of the Redis that `url` names.
 """
 
@@ -72,7 +72,7 @@ class CeleryExecutor:
         self._fence_s = _KEPT_S + round(definition.start_within_s)
 
     def publish(self, starts: Iterable[tuple[wire.RemoteStart, str | None]]) -> None:
-        """Send a message for each; what has a fence is dropped by whoever gets it."""
+        """Send a message for each; workers drop one whose fence is taken."""
         from cuectl.executions.executors.celery_app import Publisher
 
         with _told():
@@ -173,7 +173,7 @@ class CeleryExecutor:
         return lines
 
     def workers(self) -> dict[str, Record]:
-        """Return what each worker has said of itself last; what is no record is left out."""
+        """Return the last report of each worker about itself; skip anything that is no record."""
         with _told():
             found = self._cells.mapping(wire.workers(self._definition.name))
         said: dict[str, Record] = {}
@@ -185,7 +185,7 @@ class CeleryExecutor:
         return said
 
     def findings(self) -> list[str]:
-        """Return what of Redis's settings lets it forget a fence or a result."""
+        """Return the settings of Redis by which it may forget a fence or a result."""
         with _told():
             answers = self._cells.ask(*(("CONFIG", "GET", name) for name in _SETTINGS))
         found = []

@@ -1,7 +1,7 @@
 """Celery as we use it, for publishing and for working: it carries, and keeps no record of its own.
 
-No result backend (a client that has one subscribes to every result), no retries of its own, no
-acknowledgement that comes late, nothing fetched ahead: why, is in the manual of `executors`.
+No result backend (a client with one subscribes to every result), no retries of its own, no late
+acknowledgement, no prefetching: the manual of `executors` says why.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def celery_app(url: str, broker: str | None = None) -> Celery:
         broker_transport_options={
             "socket_timeout": PUBLISH_S,
             "socket_connect_timeout": PUBLISH_S,
-            # What waits unstarted for longer would be given out twice; the fence would hold.
+            # A message that waits longer would be delivered twice; the fence would hold.
             "visibility_timeout": 7 * 86_400,
         },
         enable_utc=True,
@@ -87,7 +87,7 @@ class Publisher:
             raise NoAnswer(f"the broker accepts no messages: {error}", hint=hint) from error
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.release()
             self._connection = None

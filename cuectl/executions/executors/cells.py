@@ -1,8 +1,8 @@
-"""The store between the machines, a Redis: some cells, asked over one connection.
+"""The Redis between the machines: some cells, read over one connection.
 
-A client of our own, because importing the usual one costs ten idle passes, and all that is needed
-of it is to send words and to read what comes back. Nothing is ever sent a second time by itself:
-who repeats a question knows why that is harmless.
+A client of our own, because importing the usual one costs ten idle passes, and we only need to send
+words and read the answers. It never resends on its own: a caller that repeats a command knows why
+that is harmless.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _GIVE_BACK = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('d
 
 
 class NoAnswer(CuectlError):
-    """The store between the machines did not answer; what was asked may have been done."""
+    """Redis did not answer; the commands may have been executed."""
 
     code = "no_answer"
 
 
 class CellError(CuectlError):
-    """The store between the machines refused what it was asked."""
+    """Redis refused a command."""
 
     code = "refused_by_redis"
 
@@ -82,7 +82,7 @@ class Cells:
         return replies
 
     def texts(self, names: list[str]) -> list[bytes | None]:
-        """Return what stands in some cells."""
+        """Return the values of some cells."""
         if not names:
             return []
         (found,) = self.ask(("MGET", *names))
@@ -107,7 +107,7 @@ class Cells:
         return seconds * 1000 + micros // 1000
 
     def mapping(self, name: str) -> dict[str, bytes]:
-        """Return what stands in a hash."""
+        """Return the members of a hash."""
         (reply,) = self.ask(("HGETALL", name))
         flat = [one for one in _as_list(reply) if isinstance(one, bytes)]
         return {
@@ -116,7 +116,7 @@ class Cells:
         }
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         for one in (self._reader, self._socket):
             if one is not None:
                 with suppress(OSError):

@@ -1,7 +1,7 @@
 """One start on a worker: checked, fenced, run to its end, its result on the disk, then sent.
 
-The process is made by `start_of` and supervised as a pass does it, in a home of its own. Whatever
-kills this process leaves a directory from which the worker's janitor finds out the rest.
+`start_of` makes the process, which is supervised as in a pass, in a home of its own. If this
+process is killed, it leaves a directory from which the worker's janitor finds out the rest.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Post:
 
 
 def carry_out(site: Post, sealed: str) -> None:
-    """Do what a message asks for, if that is still to be done, and if it is for us to do."""
+    """Do what a message asks, if it is still needed and ours to do."""
     try:
         start = opened(site, sealed)
         execution = _execution_of(site, start)
@@ -202,7 +202,7 @@ def _fenced(site: Post, key: str, fence: str) -> bool:
 
 
 def _lay_out(start: RemoteStart, execution: Execution, folder: StartFolder) -> None:
-    """Put what a first process has left where a second one finds it."""
+    """Put the files of a first process where a second one finds them."""
     for suffix, packed in start.files.items():
         if suffix in _SENT:
             path = file_of(folder.path, execution, suffix)
@@ -252,7 +252,7 @@ def result_of(
     folder: StartFolder,
     ended: Ended,
 ) -> str:
-    """Return all that a start has left, its secrets hidden, sealed."""
+    """Return everything that a start left, with secrets hidden, sealed."""
     found = find(context, execution)
     hide_secrets(context.home, execution, found.masker)
     sent = {}
@@ -295,7 +295,7 @@ def _shortened(path: str, length: int) -> bytes:
 
 
 def send(site: Post, key: str) -> None:
-    """Send a result now, if that can be done now; it is sent again until it was taken."""
+    """Try to send a result now; it is sent again until it is collected."""
     sealed = site.files.spooled(key)
     if sealed is not None:
         from contextlib import suppress

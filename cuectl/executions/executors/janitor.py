@@ -1,7 +1,7 @@
-"""What a worker's first process does every few seconds, whatever has become of the others.
+"""The regular work of a worker's first process, whatever happens to the others.
 
-It beats the leases of all that runs, also of what a killed process has left; asks trees to end;
-concludes what nobody saw the end of; sends results until they were taken. It imports no Celery.
+It renews the leases of all runs, including those of killed processes; ends trees on request;
+concludes runs whose end was not seen; sends results until they are collected. It imports no Celery.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Janitor:
         self._asked: dict[str, int] = {}
 
     def look(self) -> None:
-        """Look at everything once; a store that does not answer is told once, and waited for."""
+        """Check everything once; report a silent store once, and wait for it."""
         spooled: list[str] = []
         running: list[str] = []
         try:
@@ -71,7 +71,7 @@ class Janitor:
             self._told = ""
 
     def end_all(self) -> None:
-        """Have everything end that a process of ours looks after."""
+        """End everything that a process of ours supervises."""
         for key in self.running:
             folder = self._site.files.folder(key)
             if folder.is_supervised():
@@ -111,7 +111,7 @@ class Janitor:
         return False
 
     def _give_back(self, key: str, folder: StartFolder) -> None:
-        """Let another worker start what was started here and never started."""
+        """Give back to other workers what was taken here and never started."""
         self._site.cells.give_back(wire.fence(key), folder.read("fence"))
         self._site.cells.ask(("DEL", wire.lease(key)))
         self._site.files.forget(key, None)
@@ -126,7 +126,7 @@ class Janitor:
         return start.phase is Phase.MAIN and process_tree.any_carries(one.id, one.attempt)
 
     def _end_orphan(self, start: RemoteStart, folder: StartFolder, spawned: Spawned) -> None:
-        """End a tree that nobody supervises, when it is time or someone asks for it."""
+        """End an unsupervised tree, when it is time or on request."""
         if not folder.read("cause"):
             if (since_boot_ns() - spawned.started_ns) / 1e9 < start.timeout_s:
                 return
@@ -145,7 +145,7 @@ class Janitor:
         )
 
     def _end_if_cut_off(self, start: RemoteStart, folder: StartFolder) -> None:
-        """End what may be started again elsewhere, before the control machine takes it for lost."""
+        """End a run that may start again elsewhere, before the control machine gives it up."""
         silent_s = monotonic_s() - self._reached_s
         if start.end_if_cut_off and silent_s >= start.lost_after_s - _CUT_OFF_SPARE_S:
             folder.note("cause", Cause.SHUTDOWN)
@@ -153,7 +153,7 @@ class Janitor:
     def _conclude(
         self, start: RemoteStart, folder: StartFolder, spawned: Spawned, *, same_boot: bool
     ) -> None:
-        """Write the result of what has ended without one, as a pass recovers it."""
+        """Write the result of a run that ended without one, as a pass recovers it."""
         now, cause = self._site.runtime.now(), folder.read("cause")
         code, number = (None, None) if spawned.status is None else exit_of(spawned.status)
         ended = Ended(
@@ -222,7 +222,7 @@ class Janitor:
             return False
 
     def _send(self, keys: list[str]) -> None:
-        """Send the results that are not there, and forget those that were taken."""
+        """Send the missing results, and forget those that were collected."""
         site = self._site
         # A result goes when it was taken, after that was said: looked at in this order.
         there = site.cells.ask(*(("EXISTS", wire.result(key)) for key in keys))

@@ -1,4 +1,4 @@
-"""What an engine must give so that it can run work on other machines (CONTRIBUTING.md).
+"""What an engine must provide to run work on other machines (CONTRIBUTING.md).
 
 The store claims and settles; an engine only executes. Its promises, which
 `tests/executions/executor_promises.py` asks of each: a key starts once, however often it is
@@ -27,16 +27,16 @@ class OutOfReach(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySight:
-    """What is there of one key.
+    """The engine's state of one key.
 
     Attributes:
-        end: what came of it; None while it has not ended.
+        end: how it ended; None before that.
         host: of the worker that has started it.
         is_withdrawn: it will never start.
-        beats: whether its worker has said lately that it lives.
+        beats: whether its worker gave a recent sign of life.
         refused: what workers said that did not want it.
-        asks: what its handler has asked for so far.
-        forged: why what lies there instead of an end is none.
+        asks: requests of its handler so far.
+        forged: why the end found there is not genuine.
     """
 
     end: RemoteEnd | None = None
@@ -65,7 +65,7 @@ class RemoteExecutor(Protocol):
         """
 
     def look(self, keys: Sequence[str]) -> list[KeySight]:
-        """Return what is there of each key, in one round trip."""
+        """Return the state of each key, in one round trip."""
 
     def withdraw(self, key: str) -> bool:
         """Keep a key from starting; tell whether it never will: False when it has."""
@@ -77,7 +77,7 @@ class RemoteExecutor(Protocol):
         """Let go of keys whose ends are on record, or that never start."""
 
     def epoch(self, store_id: str) -> str | None:
-        """Return the word that was left for a store; None once what is between has forgotten."""
+        """Return the word left for a store; None once the engine has forgotten it."""
 
     def set_epoch(self, store_id: str, word: str) -> None:
         """Leave a word for a store."""
@@ -89,7 +89,7 @@ class RemoteExecutor(Protocol):
         """Return what each worker has said of itself, by host."""
 
     def findings(self) -> list[str]:
-        """Return what of its settings breaks a promise, in words for a person."""
+        """Return the settings that break a promise, in words for a person."""
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""

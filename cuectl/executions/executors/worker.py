@@ -50,7 +50,7 @@ class Worker:
 
     def work(self) -> int:
         """Work until a signal comes; a second one ends what runs. Return the exit status."""
-        # That Celery is missing is told before anything starts.
+        # Report a missing Celery before anything starts.
         celery_app(self._site.url, self._broker)
         try:
             lock = home.acquire(self._site.files.lock_path, 0.0)
@@ -94,7 +94,7 @@ class Worker:
             os.read(self._pipe[0], 4096)
 
     def _keep_celery(self, lock: int) -> bool:
-        """Start Celery where it is not there; tell whether this worker goes on."""
+        """Start Celery if it is not running; tell whether this worker continues."""
         if self._child is not None:
             pid, status = os.waitpid(self._child, os.WNOHANG)
             if pid == 0:
@@ -107,7 +107,7 @@ class Worker:
             return False
         now = monotonic_s()
         if now >= self._begins_s:
-            # One that dies at once is not started all the time.
+            # One that dies at once is not restarted in a tight loop.
             lived = now - self._begins_s > _LONGEST_PAUSE_S
             self._pause_s = 1.0 if lived else min(self._pause_s * 2, _LONGEST_PAUSE_S)
             self._begins_s = now + self._pause_s

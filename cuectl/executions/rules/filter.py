@@ -1,4 +1,4 @@
-"""Executions as people ask for them and see them: the filter, and the public form.
+"""Executions as people query and see them: the filter, and the public form.
 
 `needles` gives bytes that the line of every match has, so that a reader finds the few lines worth
 parsing; `matches` decides on the parsed record.
@@ -30,7 +30,7 @@ PROOF = ("external_id", "result_url", "result_ref", "artifacts")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionFilter:
-    """What is asked for; all that is given must hold, one value of each kind."""
+    """A filter; all given kinds must match, each by one of its values."""
 
     cue_ids: tuple[str, ...] = ()  # or the starts of ids
     cue_name: str | None = None  # when it ran; it or one of `cue_ids` is enough
@@ -183,7 +183,7 @@ def _start_of(name: str, start: str) -> bytes:
 
 
 def _value_needle(pair: Pair) -> bytes:
-    """Return what stands in a line whose object has that value at that key.
+    """Return what is in a line whose object has that value at that key.
 
     What could also be a number or an object may be written in several ways, so only the last part
     of its key is looked for.

@@ -141,7 +141,7 @@ def _artifacts(_name: str, value: object) -> str | None:
     try:
         size = json_size(value)
     except (TypeError, ValueError, RecursionError):
-        # Whoever writes or reads the whole says so.
+        # The reader or writer of the whole reports it.
         return None
     return f"longer than {FILE_BYTES} bytes as JSON ({size})" if size > FILE_BYTES else None
 

@@ -1,6 +1,6 @@
 """Where executions run: here, or on an executor of `executors:`, on any or some of its workers.
 
-What runs elsewhere stands under `waiting/` until it is settled, so no pass owns it: `queued` until
+What runs elsewhere is under `waiting/` until it is settled, so no pass owns it: `queued` until
 a worker has taken it, `running` then (reference/fleet.md 8).
 """
 

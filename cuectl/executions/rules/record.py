@@ -131,7 +131,7 @@ class Policy:
     tags: tuple[str, ...] = ()  # by which alert sinks choose
     ping_url: str | None = None
     alert_after: int | None = None  # failures in a row that open an incident
-    remind_s: float | None = None  # after so long an incident that lasts is told again
+    remind_s: float | None = None  # how often an incident that lasts is reported again
     on_failure: Record | None = None  # `email`, `webhook`, `pause`, as `check_on_failure` has it
 
     @property

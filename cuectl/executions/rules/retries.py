@@ -1,4 +1,4 @@
-"""Whether a failed attempt is tried again, and when; a wish that is not granted is told."""
+"""Whether a failed attempt is retried, and when; a refused retry is reported."""
 
 from __future__ import annotations
 
