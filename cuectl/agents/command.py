@@ -38,7 +38,7 @@ def turn_command(agent: AgentDefinition, ask: PromptRequest) -> TurnCommand:
     A command of one word replaces the driver's program, a longer one its whole command line.
     Placeholders such as `{prompt}` are filled in, but not in a line for `sh`: a prompt is no code.
 
-    Raises CuectlError: the prompt can't be an argument, or the conversation can't go on.
+    Raises CuectlError: the prompt can't be an argument, or the conversation can't continue.
     """
     driver = driver_of(agent.driver)
     by = PromptBy(agent.prompt) if agent.prompt else driver.prompt

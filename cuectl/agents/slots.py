@@ -1,6 +1,6 @@
 """The slots of agents in the store, over all passes, and the line before them.
 
-An execution for an agent is claimed when it has a slot. Without one it stands under `open/`,
+An execution for an agent is claimed when it has a slot. Without one it is under `open/`,
 queued, with a place in the agent's line. The change that settles or postpones an execution gives
 its slot to the next in the line; an execution that has waited too long is sent away.
 """

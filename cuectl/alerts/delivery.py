@@ -176,7 +176,7 @@ class DeliveryRound:
                 held = home.acquire(f"{self.runtime.home}/{LOCK_NAME}", 0.0)
             except LockTimeout:
                 if not home.is_held(f"{self.runtime.home}/{LOCK_NAME}"):
-                    # It was only looked at, or has just been let go.
+                    # It was only checked, or has just been released.
                     continue
                 self.result.running = True
                 break

@@ -173,7 +173,7 @@ def check_target(text: str) -> str:
 
 
 def _warn_of_password(fields: Fields, key: str) -> None:
-    """Warn of a password that stands in the file; the text itself is not repeated."""
+    """Warn of a password that is in the file; the text itself is not repeated."""
     node = fields.get(key)
     for item in (node.items or (node,)) if node is not None else ():
         user = item.text.partition("://")[2].rpartition("@")[0]

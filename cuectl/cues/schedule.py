@@ -382,7 +382,7 @@ def _start_at(source: ViewReader, runtime: Runtime, marker: Marker) -> int | Non
     if marker.kind == "c":
         from cuectl.cues.lookup import read_cue_by_name
 
-        # What is damaged is told of by itself.
+        # What is damaged is reported by itself.
         with suppress(StateError, BadView):
             known = read_cue_by_name(source, marker.id)
     if known is None:

@@ -62,7 +62,7 @@ class DefinitionProblem:
 
 @dataclass(slots=True)
 class Findings:
-    """The findings so far; checks add to it and go on."""
+    """The findings so far; checks add to it and continue."""
 
     problems: list[DefinitionProblem] = field(default_factory=list)
     _errors: int = 0

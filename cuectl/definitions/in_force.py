@@ -263,7 +263,7 @@ def settings_with_origin(source: ViewReader, home: str) -> list[dict[str, Any]]:
         said |= dict.fromkeys(compiled(record).settings.given, path)
     rows = []
     for name in (each.name for each in fields(Settings) if each.name != "given"):
-        # What no record knows stands in the user's own file, which no pass has seen yet.
+        # What no record knows is in the user's own file, which no pass has seen yet.
         origin = said.get(name, home_path(home)) if name in in_force.given else BUILT_IN
         rows.append({"name": name, "value": getattr(in_force, name), "origin": origin})
     return rows

@@ -51,7 +51,7 @@ def _check_texts(fields: Fields, event: str, directory: str) -> None:
         for node in _texts_below(fields.node.entries[key].value):
             text = node.text
             if key in _FILES:
-                # One that can't be read, and may come later, is told when its turn starts.
+                # One that can't be read, and may come later, is reported when its turn starts.
                 with suppress(OSError, CuectlError):
                     text = read_prompt_file(f"{directory}/{text}", directory)
             check_words(fields, key, node, text, sources)

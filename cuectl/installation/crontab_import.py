@@ -237,7 +237,7 @@ def imported(runtime: Runtime, text: str, path: str, *, system: bool) -> Importe
 
 
 def _line_with_user(text: str, path: str) -> int | None:
-    """Return the first line that tells of a column for the user, None in a user's own crontab."""
+    """Return the first line that shows a column for the user, None in a user's own crontab."""
     lines = list(enumerate(text.split("\n"), 1))
     heads = [number for number, line in lines if _USER_COLUMN.match(line)]
     entries = [(n, _ENTRY.match(line)) for n, line in lines if not line.lstrip().startswith("#")]

@@ -29,7 +29,7 @@ class LogFilter:
     everything: bool = False
 
     def queries(self) -> list[Query]:
-        """Return what stands in every line that is asked for."""
+        """Return what is in every line that is asked for."""
         if not self.cue_ids and self.cue_name is None:
             return [()]
         ids = (encode(one)[:-1].encode("ascii") for one in self.cue_ids)

@@ -125,7 +125,7 @@ def failing_among(
         try:
             known = read_cue_by_name(reader, cue_id)
         except StateError:
-            continue  # What is damaged is told of by itself.
+            continue  # What is damaged is reported by itself.
         if known is not None:
             standing = standing_of(reader, *known, now)
             if standing.failures or standing.word in BAD:

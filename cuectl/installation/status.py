@@ -154,7 +154,7 @@ def _calendars_end(reader: Reader) -> dict[str, int]:
     try:
         return calendars_end(reader)
     except StateError:
-        return {}  # What is damaged is told of by itself.
+        return {}  # What is damaged is reported by itself.
 
 
 def findings_of(

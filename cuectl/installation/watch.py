@@ -2,7 +2,7 @@
 
 It looks now and then, called by a second line of cron or a second timer. Passes have stopped when
 none was made since it looked before: so a machine that was off or asleep raises no alarm. What it
-has seen stands in a file of its own, beside the store, which may be locked or damaged.
+has seen is in a file of its own, beside the store, which may be locked or damaged.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _stage(runtime: Runtime, kind: AlertType, message: str) -> tuple[str, ...]:
 
 
 def _sinks(runtime: Runtime, in_force: InForce) -> tuple[str, ...]:
-    """Return who is told; whoever heard of the silence hears of its end."""
+    """Return whom to alert; all who heard of the silence hear of its end."""
     kind = AlertType.SCHEDULER_SILENT
     return sinks_now(in_force, runtime.now(), lambda: runtime.zone, kind)
 

@@ -158,7 +158,7 @@ _LOOK_AT_ORPHANS_S = 1.0
 
 
 class DueQueue:
-    """One listing of the agenda, used up as room appears; no signal tells of `orphans` that end."""
+    """One listing of the agenda, used up as room appears; no signal comes when `orphans` end."""
 
     def __init__(self, context: PassContext, options: PassOptions) -> None:
         self._context = context

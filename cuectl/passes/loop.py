@@ -384,7 +384,7 @@ class Pass:
         runs = self.in_time.due(self.supervisor.running.values(), self.runtime.now())
         if not runs:
             return
-        # What can't be told now is told later; the work goes on.
+        # What can't be told now is reported later; the work continues.
         with contextlib.suppress(OSError, LockTimeout):
             with self._transaction() as tx:
                 effects = self._effects()

@@ -108,7 +108,7 @@ def _read_process(pid: int) -> ProcessInfo | None:
             raw = file.read()
     except OSError:
         return None
-    # The name stands in parentheses and may hold anything, parentheses and blanks included.
+    # The name is in parentheses and may hold anything, parentheses and blanks included.
     words = raw[raw.rfind(b")") + 2 :].split()
     if len(words) < 20 or words[0] in (b"Z", b"X"):
         return None

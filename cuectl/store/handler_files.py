@@ -1,6 +1,6 @@
 """What handlers and workers need in files: payloads, prompts, variables, secrets, a program.
 
-A payload too large for a journal line stands in a file named by its hash. A secret is used only
+A payload too large for a journal line is in a file named by its hash. A secret is used only
 from a private file of ours. `cuectl.pyz` has a small script, so that handlers find `cuectl`.
 
 A worker's file is no part of the journal: when it was last heard of need not survive, so a

@@ -77,7 +77,7 @@ def _all_lines(data: bytes) -> Iterator[Span]:
 
 
 class History:
-    """The journal up to a place; `problems` tells of damaged lines that were come across.
+    """The journal up to a place; `problems` are damaged lines found on the way.
 
     Attributes:
         may_go_on: asked between two blocks by a search from the newest line back.

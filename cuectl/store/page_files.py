@@ -55,7 +55,7 @@ def leave_link(home: str, word: str, now_ms: int) -> None:
 
 
 def _link(home: str, word: str) -> str:
-    # A name is seen in more places than what stands in a file.
+    # A name is seen in more places than the text of a file.
     return f"{home}/page/{_LINK}{sha256(word.encode('utf-8', 'replace')).hexdigest()}"
 
 

@@ -1,6 +1,6 @@
 """Reading the store without holding its lock, and following the journal while others write to it.
 
-A line stands in the journal before any view that follows from it is touched. So a reader reads a
+A line is in the journal before any view that follows from it is touched. So a reader reads a
 view, then looks whether the journal has grown: what the new lines set counts. It heals views that
 are behind; where it can't, it lays the end of the journal over them in memory and says up to
 which line it has seen (hole A31).
@@ -295,7 +295,7 @@ class Follower:
         try:
             lines, self.place = lines_from(home, self.place)
         except StateError:
-            # A commit that failed was taken back, and another one stands in its place; or it
+            # A commit that failed was taken back, and another one is in its place; or it
             # is damage, which is found again.
             self.place = open_reader(self._store).place
             lines = []

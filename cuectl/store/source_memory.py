@@ -2,7 +2,7 @@
 
 The record of a source (`sources/<cue id>.json`, a view) names its file by number and sum, so the
 memory moves on in the same commit as the events (contracts.md, identity 5). When polls are due
-again stands in `polls`, which nothing depends on.
+again is in `polls`, which nothing depends on.
 """
 
 from __future__ import annotations

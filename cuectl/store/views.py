@@ -276,7 +276,7 @@ def records(home: str) -> Iterator[str]:
 def seal_all(home: str) -> None:
     """Give their sums to the views of the first version, which has written none."""
     for path in records(home):
-        # What is damaged is told of, and mended, by whoever reads it.
+        # What is damaged is reported, and mended, by whoever reads it.
         with suppress(OSError, ValueError):
             record, is_sealed = unsealed(files.read_file(f"{home}/{path}") or b"", path)
             if not is_sealed:

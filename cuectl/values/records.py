@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dataclasses import MISSING, dataclass, field, fields, replace  # noqa: TID251
     from typing import Any
 
-    # A JSON object, as it stands in the journal, in a view or in an answer.
+    # A JSON object, as it is in the journal, in a view or in an answer.
     Record = dict[str, Any]
 else:
     Record = dict[str, object]
@@ -111,7 +111,7 @@ class _Constructor:
 
 def _fill(shape: _Shape, value: Any, args: tuple[Any, ...], given: dict[str, Any]) -> None:
     """Do what the compiled constructor does: compiling it takes as long as fifty values."""
-    found = dict(zip(shape.fields, args))  # noqa: B905 - what does not fit is told of below
+    found = dict(zip(shape.fields, args))  # noqa: B905 - what does not fit is reported below
     left = len(given)
     for name, item in shape.fields.items():
         if name in found:

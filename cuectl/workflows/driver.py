@@ -367,7 +367,7 @@ class Driver:
                 return
 
     def _run(self, call: EngineCall, step: FunctionStep, context: Context) -> bool:
-        """Run the function of a step; tell whether this thread has the turn to go on."""
+        """Run the function of a step; tell whether this thread has the turn to continue."""
         found = context.run(step.run, call)
         # Until its end is among those that came, the main thread must not think that all is quiet.
         self._coming[call.n] = call

@@ -120,7 +120,7 @@ class Pending:
         return self.call.answer()
 
     def _over(self) -> Generator[Any, None, None]:
-        # A loser of a race has really ended before the procedure goes on.
+        # A loser of a race has really ended before the procedure continues.
         while not self._is_done:
             with suppress(asyncio.CancelledError):
                 yield from self._future()

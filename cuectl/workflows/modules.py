@@ -74,7 +74,7 @@ def _place_of(path: str) -> tuple[str, str | None]:
 
 
 def _is_of(root: str, name: str) -> bool:
-    """Tell whether a module, or the package that it belongs to, stands in a directory."""
+    """Tell whether a module, or the package that it belongs to, is in a directory."""
     top = sys.modules.get(name.partition(".")[0])
     places = [str(each) for each in getattr(top, "__path__", ())] or [getattr(top, "__file__", "")]
     return any(os.path.dirname(each or "") == root for each in places)

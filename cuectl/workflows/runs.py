@@ -41,7 +41,7 @@ _ONE_YEAR = 365 * DAY
 
 
 def stage_run(tx: Transaction, kind: str, run: WorkflowRun) -> None:
-    """Stage a change of a run; the view of one that has ended stands under another name."""
+    """Stage a change of a run; the view of one that has ended is under another name."""
     live, ended = paths.live_run(run.id), paths.ended_run(run.id)
     run = replace(run, waits=tuple(_looked_at(tx, wait) for wait in run.waits))
     known = tx.read(ended)

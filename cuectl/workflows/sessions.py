@@ -112,7 +112,7 @@ def end_turn(
 ) -> None:
     """Record that a turn has ended, once, and what it costs.
 
-    `resumes`: its program can go on with the conversation.
+    `resumes`: its program can continue with the conversation.
     """
     with runtime.store.transaction(runtime.now()) as tx:
         known = read_session(tx, handle)

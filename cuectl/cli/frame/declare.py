@@ -290,7 +290,7 @@ def not_empty(text: str) -> str:
 
 
 def printing_name(text: str) -> str:
-    """Return a name that stands in records and variables: one line of printing characters."""
+    """Return a name that is in records and variables: one line of printing characters."""
     name = not_empty(text).strip()
     if not name.isprintable():
         raise UsageError(f"'{quoted(text)}' has characters that do not print")

@@ -162,7 +162,7 @@ class Output:
             select([], [], [], seconds)
             return
         watch = poll()
-        # No event is asked for: that the other end has gone is told anyway.
+        # No event is asked for: that the other end has gone is reported anyway.
         watch.register(self.stdout.fileno(), 0)
         if watch.poll(seconds * 1000):
             raise BrokenPipeError

@@ -118,7 +118,7 @@ class Expected:
         return {name: value for name in Expected.__slots__ if (value := getattr(self, name))}
 
     def ended(self) -> Expected:
-        """Return what is awaited once the deadline is met or told of: nothing."""
+        """Return what is awaited once the deadline is met or reported: nothing."""
         return Expected(over=max(self.over, self.by or 0))
 
     def is_met_by(self, scheduled_for: int) -> bool:
@@ -136,7 +136,7 @@ def awaiting(
 ) -> tuple[Expected, int | None]:
     """Return what is awaited once occurrences are taken up, and the deadline that has passed.
 
-    That is the first of those that no success has met: it is told of now, once, however many
+    That is the first of those that no success has met: it is reported now, once, however many
     there were. `due` says when each was to start, with its nominal time, the oldest first.
     """
     passed: int | None = None

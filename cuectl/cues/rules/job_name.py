@@ -45,7 +45,7 @@ def program_of(shell: str) -> str:
 
 
 def name_from_comment(line: str) -> str:
-    """Return the first words of a comment as a name, `` where it tells of columns or old lines."""
+    """Return the first words of a comment as a name, `` where it names columns or old lines."""
     text = _OF_TOOLS.sub("", line.strip("#-=~! \t"))
     words = re.findall(r"[^\W_]+", text.lower())
     is_old = re.match(r"[\d*][\d/,-]*\s|@\w|\w+\s*=", text) or {"dom", "dow"} & set(words)

@@ -121,7 +121,7 @@ class CueState:
     """What passes know of a cue."""
 
     status: CueStatus = CueStatus.ACTIVE
-    next_at: int | None = None  # nominal; its marker stands in the agenda
+    next_at: int | None = None  # nominal; its marker is in the agenda
     look_at: int | None = None  # where its marker stands, if not there
     last_at: int | None = None  # the newest nominal time decided on; it never runs again
     last_run: int | None = None

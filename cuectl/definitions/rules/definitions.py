@@ -26,7 +26,7 @@ class Settings:
         timeout_on_fail: `break` or `continue`, for fan-in.
         max_concurrent: turns of one agent at once; `queue_size` events may wait for it.
         owner_agent_id: target of subscriptions that name none.
-        alert_after: failures in a row that open an incident; `remind_s`: when it is told again.
+        alert_after: failures in a row that open an incident; `remind_s`: when it is reported again.
         maintenance: when nothing starts, as items of `except`.
         quiet: hours of the day in which only what is critical is sent.
         no_handler_after_s: an execution whose task has no handler is missed after this.

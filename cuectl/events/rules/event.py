@@ -157,7 +157,7 @@ class Seen:
     happenings: tuple[Happening, ...] = ()  # the news, in the order in which they are told
     memory: Record | None = None  # what it remembers after them; None when that has not changed
     problem: str | None = None  # what could not be looked at, while the rest could
-    rests_in_s: float | None = None  # until what is still being changed may be told
+    rests_in_s: float | None = None  # until what is still being changed may be reported
     more: bool = False  # there are more news than one poll tells
     places: int = 0  # how many of the news take a place in a queue
     waiting: tuple[str, ...] = ()  # news for which a queue has no place, by what they are about

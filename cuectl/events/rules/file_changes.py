@@ -101,7 +101,7 @@ def is_changed(old: str, new: str) -> bool:
 def merged(
     before: Texts, after: Texts, left_out: Iterable[FileChange], unread: Collection[str] = ()
 ) -> Texts:
-    """Return the look to remember: the newer one, without the changes that are told later."""
+    """Return the look to remember: the newer one, without the changes that are reported later."""
     whole = dict(after)
     for directory in before.keys() - after.keys():
         if is_below(directory, unread):

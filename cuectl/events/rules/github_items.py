@@ -1,6 +1,6 @@
 """Pull requests and issues as `gh` lists them, and which of them are news; pure.
 
-An item is told when it is seen for the first time; what is there at the first look is only
+An item is reported when it is seen for the first time; what is there at the first look is only
 remembered. One that the filter has refused is looked at again when it has changed. Source:
 reference/maestro-cue.md 2.2 and 17.
 """
@@ -33,8 +33,8 @@ class ItemQuery:
     event: str
     repo: str | None = None  # `owner/name`; None for that of the directory
     state: str = "open"
-    comments: bool = False  # items whose time has moved are told again, with the new comments
-    most: int = RETRIGGERS  # how often one item is told again; 0 for no limit
+    comments: bool = False  # items whose time has moved are reported again, with the new comments
+    most: int = RETRIGGERS  # how often one item is reported again; 0 for no limit
 
     @property
     def word(self) -> str:
@@ -158,7 +158,7 @@ def _entry(data: Record, now: int, *, count: int = 0, taken: bool = True) -> Rec
 def _after(
     ask: ItemQuery, data: Record, entry: Record | None, floor: int | None, now: int, news: News
 ) -> Record | None:
-    """Return what to remember of an item; None when that stays. What is news is told."""
+    """Return what to remember of an item; None when that stays. What is news is reported."""
     public = {key: value for key, value in data.items() if key != "_comments"}
     if entry is None:
         if floor is not None and data["number"] < floor:

@@ -169,7 +169,7 @@ class SubscriptionIndex(Generic[One]):
     def __init__(self, members: Sequence[One], find: Find | None = None) -> None:
         self.members = tuple(members)
         self._find = find
-        # Each place stands in one of these, with what its filter asks of the payload.
+        # Each place is in one of these, with what its filter asks of the payload.
         self._asked: list[int] = []
         self._always: list[_Place] = []
         self._by_source: dict[str, list[int]] = {}
@@ -330,7 +330,7 @@ def _turn(agent: str, index: int, values: Record, directory: str) -> Record:
     elif index < len(texts) and texts[index].strip():
         turn["prompt"] = texts[index]
     elif (values.get("prompt") or "").strip():
-        # A prompt that stands in the file itself wins over one that is elsewhere.
+        # A prompt that is in the file itself wins over one that is elsewhere.
         turn["prompt"] = values["prompt"]
     elif values.get("prompt_file"):
         turn |= _file("prompt", values["prompt_file"], directory)

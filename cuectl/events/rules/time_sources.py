@@ -1,7 +1,7 @@
 """The event sources that time alone sets off: what is due of each at an instant; pure.
 
 Source: the second page, "Sleep/Wake Reconciliation"; reference/maestro-cue.md 2 and 10. Where
-the peer loses or doubles a firing around a slot, the slots decide here: each is told once.
+the peer loses or doubles a firing around a slot, the slots decide here: each is reported once.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def scheduled(trigger: Record, state: Record | None, sight: Sight) -> Look:
     passed = [at for at, _ in due]
     due = deque(one for one in due if not is_taken(spans, one[0]))
     told = _told(trigger, zone, due, sight, before)
-    # Of what was slept through, the newest is told alone.
+    # After a sleep, only the newest is reported.
     given = [at for at, _ in due][-len(told) :] if told else []
     taken = with_taken(spans, passed, given, before)
     state = {"last": passed[-1] if passed else before, "of": wanted}

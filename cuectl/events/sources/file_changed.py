@@ -1,6 +1,6 @@
 """`file.changed`: files below a directory that came, changed or went since the last look.
 
-A change is told when the file has come to rest (five seconds, as with the peer); the pass waits
+A change is reported when the file has come to rest (five seconds, as with the peer); the pass waits
 for that, up to twice as long. The first look only remembers. A file so young that another change
 could hide behind its times is looked at again. Symbolic links are followed as long as they stay
 below the top, but not in a directory reached by a link, so a loop ends.

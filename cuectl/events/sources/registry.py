@@ -50,7 +50,7 @@ class PollRequest:
     home: str  # the state directory, which is never watched
     accepts: Callable[[Record], bool]  # whether the filter takes a payload
     in_haste: bool = False  # what is still being changed is told as it is
-    room: int = NO_LIMIT  # how many news that the filter takes may be told
+    room: int = NO_LIMIT  # how many news that the filter takes may be reported
 
     def news(self) -> types.News:
         """Return what collects the news of this poll."""

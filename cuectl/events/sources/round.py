@@ -1,6 +1,6 @@
 """The event sources of a pass: those of time under the lock, the others outside it.
 
-When a source outside is due again stands in the file `polls`; sources without a pace of their
+When a source outside is due again is in the file `polls`; sources without a pace of their
 own (files, tasks) are due at every pass, and in a worker every five seconds or more.
 """
 
@@ -257,7 +257,7 @@ class SourceRound:
         return bool(self._scans or self._due)
 
     def until_rest_s(self) -> float | None:
-        """Return the seconds until something that was seen may be told; None for nothing."""
+        """Return the seconds until something that was seen may be reported; None for nothing."""
         due = [one.due_s for one in self._phases.values() if one.due_s is not None]
         return max(0.0, min(due) - monotonic_s()) if due else None
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def executors(patient: Patient) -> Iterator[Finding]:
-    """Check that each answers, keeps what it is told, and has workers for what is asked of it."""
+    """Check that each answers, keeps its memory, and has workers for the work given to it."""
     in_force = patient.in_force
     for one in chosen(in_force, ()):
         row = ping(patient.runtime, in_force, one)

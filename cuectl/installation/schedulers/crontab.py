@@ -219,5 +219,5 @@ class Crontab:
 
 
 def raw_line(line: PassLine) -> bytes:
-    """Return a line as it stands in the crontab."""
+    """Return a line as it is in the crontab."""
     return line.text.encode("utf-8", "surrogateescape")

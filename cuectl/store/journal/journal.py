@@ -112,7 +112,7 @@ class Journal:
             if not (tail.lines and tail.lines[-1]["type"] == CLOSED):
                 return taken
             if cut:
-                # What stands in the next segment is lost with the line that leads there.
+                # What is in the next segment is lost with the line that leads there.
                 self.sync()
             self._next_segment(str(tail.lines[-1]["detail"]["next"]), make=cut)
 

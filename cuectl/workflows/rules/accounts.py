@@ -53,7 +53,7 @@ def _of_turn(usage: Record) -> Record:
 def sums_of(lines: Iterable[Record]) -> Record:
     """Return the sums of a history, of what was paid for and then dropped, too."""
     ends = (line for line in lines if line.get("type") == "call.ended" and "usage" in line)
-    # What a fork has from the run that it was made of stands in the accounts of that one.
+    # What a fork has from the run that it was made of is in the accounts of that one.
     used = (line["usage"] for line in ends if not line["usage"].get("copied"))
     return reduce(plus, used, sums_in({}))
 

@@ -133,7 +133,7 @@ class EngineCall:
     Attributes:
         n: its number in the procedure; `step`: in the whole run, its files carry it.
         at: when it was first made, in milliseconds.
-        place: where it stands in a run of the first format.
+        place: where it is in a run of the first format.
         result: has one of `value`, `error` and `cancelled` once it has ended.
         is_old: an earlier process of the run made it, and this one has made it again.
         cause: what it has raised in this process.
@@ -274,7 +274,7 @@ class Checkpoints:
 
 
 class Cursor:
-    """Where a replay stands in the lines that count."""
+    """The position of a replay in the lines that count."""
 
     def __init__(self, lines: list[Record]) -> None:
         self.lines = lines

@@ -215,7 +215,7 @@ def copied_lines(lines: Sequence[Record], call: Record) -> list[Record]:
 
 
 def said_in(lines: Sequence[Record], handle: str) -> str:
-    """Return what was said in a session, for another one that goes on with it."""
+    """Return what was said in a session, for another one that continues with it."""
     sends = (x for x in lines if x["type"] == "call" and x["name"] == "send")
     texts = {x["n"]: x["arguments"]["text"] for x in sends if x["arguments"]["handle"] == handle}
     ends = (line for line in lines if line["type"] == "call.ended" and line["n"] in texts)
