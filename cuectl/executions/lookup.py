@@ -12,7 +12,7 @@ from functools import cache, partial
 from itertools import islice
 
 from cuectl.executions.rules.filter import ExecutionFilter, execution_view, has_begun
-from cuectl.executions.rules.placement import executor_name
+from cuectl.executions.rules.placement import executor_name, refusal_in_words
 from cuectl.executions.rules.record import (
     FINAL,
     Execution,
@@ -71,6 +71,7 @@ class Live:
         self.now = now
         self._boot = idle.boot_id()
         self._log = cache(partial(pass_files.read_spawn_log, home))
+        self._executors = cache(partial(executor_memory.read, home))
         self._is_alive = cache(partial(pass_files.is_alive, home))
 
     def of(self, record: Record) -> Record:
@@ -90,19 +91,22 @@ class Live:
         since = from_text(
             record.get("published_at") or record.get("created_at") or record["scheduled_for"]
         )
+        known = self._executors().get(executor_name(record["executor"]), {})
         if record.get("published_at") is None:
-            down = executor_memory.read(self.home).get(executor_name(record["executor"]), {})
-            why = f": {down['why']}" if "why" in down else ""
+            why = f": {known['why']}" if "why" in known else ""
             return (
                 {**record, "reason": f"{record['reason']}, which can't be reached{why}"}
                 if why
                 else record
             )
+        phase = Phase(record.get("phase") or Phase.MAIN)
+        key = process_key(record["id"], record.get("attempt", 1), phase)
+        refused = known.get("keys", {}).get(key, {}).get("refused")
+        words = f"; {refusal_in_words(refused)}" if refused else ""
         waited_ms = self.now - since
-        if waited_ms < _UNTAKEN_MS:
-            return record
-        span = span_in_words(waited_ms / 1000)
-        return {**record, "reason": f"{record['reason']}; no worker has taken it for {span}"}
+        if waited_ms >= _UNTAKEN_MS:
+            words = f"; no worker has taken it for {span_in_words(waited_ms / 1000)}{words}"
+        return {**record, "reason": f"{record['reason']}{words}"}
 
     def _set(self, record: Record) -> None:
         phase = Phase(record.get("phase") or Phase.MAIN)

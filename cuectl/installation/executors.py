@@ -148,10 +148,13 @@ def problems(row: Record, labels: Iterable[str | None]) -> Iterator[tuple[str, s
         yield "executor_clock", words, "let both keep time by NTP"
     alive = [one for one in row["workers"] if one["seen_s"] <= SEEN_S]
     for label in labels:
-        if not any(label is None or label in one["labels"] for one in alive):
+        served = [one for one in alive if label in (None, *one["labels"], f"@{one['host']}")]
+        if not served:
             what = f"'{row['name']}'" if label is None else f"'{row['name']}/{label}'"
             words = f"no worker of {what} was seen in the last minute"
-            yield "executor_unserved", words, f"start one: cuectl executors worker {row['name']}"
+            more = f" --labels {label}" if label and not label.startswith("@") else ""
+            way = f"start one: cuectl executors worker {row['name']}{more}"
+            yield "executor_unserved", words, way
 
 
 def labels_in_use(in_force: InForce, cues: Iterable[Cue], name: str) -> list[str | None]:

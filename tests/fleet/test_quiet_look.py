@@ -79,7 +79,7 @@ def test_a_worker_that_takes_it_ends_the_quiet(
     assert quiet == LOOK
 
 
-@pytest.mark.parametrize("cell", [wire.result, wire.asks])
+@pytest.mark.parametrize("cell", [wire.result, wire.asks, wire.refused])
 def test_what_a_worker_sends_ends_the_quiet(
     cuectl: Cuectl, waiting: str, redis_server: RedisServer, cell: type[str]
 ) -> None:

@@ -349,3 +349,31 @@ def test_two_passes_at_once_settle_a_result_once(
 
     assert the_run(cuectl)["status"] == "succeeded"
     assert state.settled_twice() == []
+
+
+def test_what_one_worker_refuses_goes_to_another_that_has_it(
+    cuectl: Cuectl, farm: ScriptedWorkers
+) -> None:
+    now = farm.clock_ms()
+    farm.say("a", seen_ms=now, handlers=["plain"])
+    farm.say("b", seen_ms=now, handlers=[])
+    farm.say("c", seen_ms=now, handlers=["plain"], labels=["gpu"])
+    farm.say("d", seen_ms=now - 600_000, handlers=["plain"])
+    a_run(cuectl)
+    (message,) = farm.messages()
+    farm.refuse(message["key"], "no_handler b")
+    run_due(cuectl, "02:00:10")
+    after_one = the_run(cuectl)
+    run_due(cuectl, "02:00:20")
+    farm.refuse(message["key"], "definition a")
+    run_due(cuectl, "02:00:30")
+    run_due(cuectl, "02:00:40")
+    farm.refuse(message["key"], "definition c")
+    run_due(cuectl, "02:01:50")
+    after_all = the_run(cuectl)
+
+    assert after_one["reason"] == "at farm; b answered: its file has no such handler"
+    assert after_all["reason"] == (
+        "at farm; no worker has taken it for 1m49s; c answered: its definition is another one"
+    )
+    assert [one["label"] for one in farm.messages()] == [None, "@a", "@c"]

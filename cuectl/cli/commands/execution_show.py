@@ -99,9 +99,15 @@ def _times(call: Call, view: Record, now: int) -> Iterator[tuple[str, str]]:
     if view["ended_at"]:
         words = f", took {took(view)}" if took(view) else ""
         yield "ended", _time(call, view["ended_at"], now) + words
-    for name in ("due_at", "report_until"):
+    names = {"due_at": "due at", "report_until": "report until"}
+    if view["executor"]:
+        # There it is when passes act, not when somebody may report.
+        names["report_until"] = "withdrawn at"
+        if view["status"] != "queued":
+            del names["report_until"]
+    for name, words in names.items():
         if view[name] and not view["ended_at"]:
-            yield name.replace("_", " "), _time(call, view[name], now)
+            yield words, _time(call, view[name], now)
 
 
 def _where(view: Record) -> Iterator[tuple[str, str]]:

@@ -233,6 +233,9 @@ def words_of(line: Record, clock: Clock) -> Said:
         case "definitions":
             word = "removed" if detail.get("removed") else what
             return word, "", one_line(str(detail.get("path", "")), _LONGEST)
+        case "executor" if "executor" in detail:
+            word = "new epoch" if what == "epoch" else what
+            return word, "", one_line(str(detail["executor"]), _LONGEST)
         case "event" if "cloudevent" in detail:
             return _of_event(detail["cloudevent"])
         case _:

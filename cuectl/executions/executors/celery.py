@@ -67,7 +67,7 @@ class CeleryExecutor:
         self._cells = cells
         self._places = places
         self._key = key
-        self._asked: dict[str, int] = {}  # checksums of what handlers have asked for
+        self._sums: dict[str, int] = {}  # checksums of cells whose words may change
         # A fence must outlive every message that may still lie somewhere.
         self._fence_s = _KEPT_S + round(definition.start_within_s)
 
@@ -114,8 +114,10 @@ class CeleryExecutor:
             refused=refused.decode("utf-8", "replace") if refused else None,
         )
         try:
+            for cell, text in ((wire.asks(key), asks), (wire.refused(key), refused)):
+                if text is not None:
+                    self._sums[cell] = crc32(text)
             if asks is not None:
-                self._asked[key] = crc32(asks)
                 said = wire.unseal(self._key, wire.Kind.ASKS, asks)
                 if said.get("key") == key:
                     sight = replace(sight, asks=tuple(said.get("asks") or ()))
@@ -169,7 +171,8 @@ class CeleryExecutor:
             lines.append(f"- {wire.result(key)}")
             lines.append(f"{'-' if sight.host is None else '+'} {wire.fence(key)}")
             lines.append(f"{'+' if sight.beats else '-'} {wire.lease(key)}")
-            lines.append(f"{self._asked.get(key, '-')} {wire.asks(key)}")
+            words = (wire.asks(key), wire.refused(key))
+            lines += [f"{self._sums.get(cell, '-')} {cell}" for cell in words]
         return lines
 
     def workers(self) -> dict[str, Record]:

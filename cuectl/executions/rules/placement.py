@@ -23,6 +23,11 @@ GRACE_MS = 60_000  # what the clocks and the ways between two machines may take
 REPUBLISH_MS = 300_000
 LATE_MS = 7 * 86_400_000  # how long a result may come after its execution was given up
 _PLACEMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}(/@?[A-Za-z0-9][A-Za-z0-9_.-]{0,62})?")
+_REFUSALS = {
+    "commands": "it takes no commands (--accept-commands)",
+    "definition": "its definition is another one",
+    "no_handler": "its file has no such handler",
+}
 _AWAY = (ExecutionStatus.QUEUED, ExecutionStatus.RUNNING)
 
 
@@ -58,6 +63,12 @@ def key_of(execution: Execution) -> str:
 def as_sent(execution: Execution, now: int) -> Execution:
     """Return the record of an execution that may be at its executor from now on."""
     return replace(execution, published_at=now, reason=f"at {execution.executor}")
+
+
+def refusal_in_words(refused: str) -> str:
+    """Return what a worker has said of what it does not run, for people."""
+    reason, _, host = refused.partition(" ")
+    return f"{host or 'one'} answered: {_REFUSALS.get(reason, reason.replace('_', ' '))}"
 
 
 def started(execution: Execution, host: str, now: int, limit_ms: int) -> Execution:

@@ -20,6 +20,7 @@ from cuectl.executions.rules.placement import (
     executor_name,
     is_away,
     key_of,
+    refusal_in_words,
     started,
 )
 from cuectl.executions.rules.record import Ended, ExecutionStatus, Phase, execution_from_record
@@ -214,8 +215,7 @@ def never_started(
         return
     words = "no worker has taken it"
     if sight is not None and sight.refused:
-        reason, _, host = sight.refused.partition(" ")
-        words = f"no worker has taken it; {host or 'one'} answered: {reason.replace('_', ' ')}"
+        words = f"{words}; {refusal_in_words(sight.refused)}"
     elif current.published_at is None:
         words = "it could not be sent"
     over = replace(over, status=ExecutionStatus.MISSED, reason=NO_WORKER, error=words)

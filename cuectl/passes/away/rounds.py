@@ -208,6 +208,7 @@ class Away:
             for execution in fresh:
                 sent = as_sent(execution, self._runtime.now())
                 farm.there[key_of(execution)] = mine[key_of(execution)] = sent
+        others = away_starts.turned_to(farm, mine, executor)
         due = [
             one
             for key, one in mine.items()
@@ -216,7 +217,7 @@ class Away:
             and one.published_at is not None
             and one.published_at >= epoch.since
             and now < (one.start_by or 0)
-            and now - farm.keys.get(key, {}).get("sent", 0) >= REPUBLISH_MS
+            and (key in others or now - farm.keys.get(key, {}).get("sent", 0) >= REPUBLISH_MS)
         ]
         if not due:
             return
@@ -224,7 +225,9 @@ class Away:
             farm.keys.setdefault(key_of(one), {})
         self._remember()
         start_of = partial(away_starts.remote_start, farm=farm, context=self._context)
-        executor.publish((start_of(one), label_in(one.executor or "")) for one in due)
+        executor.publish(
+            (start_of(one), others.get(key_of(one)) or label_in(one.executor or "")) for one in due
+        )
         self._result.started += len(fresh)
         for one in due:
             farm.keys[key_of(one)]["sent"] = now

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from cuectl.executions import claim
-from cuectl.executions.rules.placement import as_sent, executor_name, is_away, key_of
-from cuectl.executions.rules.record import execution_from_record
+from cuectl.executions.rules.placement import as_sent, executor_name, is_away, key_of, label_in
+from cuectl.executions.rules.record import ExecutionStatus, execution_from_record
 from cuectl.executions.rules.wire import RemoteStart, definition_hash, travelling
-from cuectl.executions.targets import agent_of, full_payload, handler_of, limit_s
+from cuectl.executions.targets import (
+    agent_name,
+    agent_of,
+    full_payload,
+    handler_of,
+    limit_s,
+    task_of,
+)
 from cuectl.passes.away.farm import Epoch
 from cuectl.store import handler_files, paths
 from cuectl.store.journal.lines import JournalEntry
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
     from cuectl.store.store import Transaction
     from cuectl.values.records import Record
 
+_SEEN_MS = 60_000
 _LONGEST_S = 10 * 365 * 86_400.0
 
 
@@ -68,6 +76,45 @@ def stage_sent(executions: Sequence[Execution], tx: Transaction, effects: Effect
         current = tx.decoded(paths.waiting_execution(one.id), execution_from_record)
         if current is not None and is_away(current) and key_of(current) == key_of(one):
             tx.stage(claim.waiting_event("published", as_sent(current, effects.now)))
+
+
+def turned_to(farm: Farm, mine: dict[str, Execution], executor: RemoteExecutor) -> dict[str, str]:
+    """Remember which workers have refused what; return labels of others that can run it, by key.
+
+    Workers of one executor need not have the same handlers, and whoever is free takes a message.
+    """
+    found: dict[str, str] = {}
+    workers: dict[str, Record] | None = None
+    for key, one in mine.items():
+        refused, known = farm.sights[key].refused, farm.keys.get(key, {})
+        if refused in (None, known.get("refused")) or one.status is not ExecutionStatus.QUEUED:
+            continue
+        farm.keys[key] = known | {"refused": refused}
+        refusers = farm.keys[key].setdefault("refusers", [])
+        refusers.append(refused.partition(" ")[2])
+        workers = executor.workers() if workers is None else workers
+        if host := _other(one, workers, refusers, executor.clock_ms):
+            found[key] = f"@{host}"
+    return found
+
+
+def _other(
+    execution: Execution, workers: dict[str, Record], refusers: list[str], now_ms: int
+) -> str | None:
+    target, label = execution.target, label_in(execution.executor or "")
+    for host, said in sorted(workers.items()):
+        match target.get("type"):
+            case "task":
+                can = task_of(target, execution.payload) in said.get("handlers", ())
+            case "agent":
+                can = agent_name(target) in said.get("agents", ())
+            case _:
+                can = bool(said.get("accept_commands"))
+        serves = label is None or label in said.get("labels", ())
+        is_there = now_ms - said.get("seen_ms", 0) < _SEEN_MS
+        if can and serves and is_there and host not in refusers:
+            return host
+    return None
 
 
 def remote_start(execution: Execution, *, farm: Farm, context: PassContext) -> RemoteStart:
