@@ -103,6 +103,7 @@ class Live:
         key = process_key(record["id"], record.get("attempt", 1), phase)
         refused = known.get("keys", {}).get(key, {}).get("refused")
         words = f"; {refusal_in_words(refused)}" if refused else ""
+        words += f"; it can't be reached: {known['why']}" if "why" in known else ""
         waited_ms = self.now - since
         if waited_ms >= _UNTAKEN_MS:
             words = f"; no worker has taken it for {span_in_words(waited_ms / 1000)}{words}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cuectl.executions.executors.celery_app import Publisher
 from cuectl.executions.executors.cells import CellError, Cells, NoAnswer
 from cuectl.executions.rules import wire
 from cuectl.values.errors import UsageError
@@ -165,3 +166,11 @@ def test_another_service_is_not_taken_for_redis() -> None:
         with pytest.raises(NoAnswer, match="Redis protocol"):
             Cells(f"redis://127.0.0.1:{listening.getsockname()[1]}/0", limit_s=60).now_ms()
         thread.join(60)
+
+
+@pytest.mark.parametrize("broker", ["amqp://127.0.0.1:1//", "redis://127.0.0.1:1/0"])
+def test_a_broker_that_is_not_there_is_told_as_such(broker: str) -> None:
+    publisher = Publisher("redis://127.0.0.1:1/0", broker)
+    with pytest.raises(NoAnswer, match="the broker accepts no messages"):
+        publisher.publish("cue.farm", "sealed")
+    publisher.close()

@@ -81,7 +81,7 @@ class Publisher:
                 wire.TASK, (sealed,), queue=queue, connection=self._connection,
                 ignore_result=True, retry=False,
             )  # fmt: skip
-        except (OperationalError, OSError, self._app.connection().connection_errors) as error:
+        except (OperationalError, OSError, *self._app.connection().connection_errors) as error:
             self.close()
             hint = "cuectl executors ping"
             raise NoAnswer(f"the broker accepts no messages: {error}", hint=hint) from error
