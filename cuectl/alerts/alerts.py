@@ -298,16 +298,16 @@ def acknowledge_alerts(runtime: Runtime, refs: Sequence[str], *, everything: boo
     with runtime.store.transaction(now) as tx:
         alerts, _ = alerts_in(tx)
         named = (one for ref in dict.fromkeys(refs) for one in _find(ref, alerts))
-        wanted = alerts if everything else list(named)
+        wanted = [one for one in alerts if one.is_open] if everything else list(named)
         unseen = {one.id: one for one in wanted if one.acknowledged_at is None}
         return [acknowledge(tx, one, now) for one in unseen.values()]
 
 
 def _find(ref: str, alerts: Iterable[Alert]) -> list[Alert]:
-    """Return the alerts of a cue, or the one of an id, its start or its last letters."""
+    """Return the open alerts of a cue, or the one of an id, its start or its last letters."""
     of_cue = [one for one in alerts if ref in (one.cue_name, one.cue_id)]
     if of_cue:
-        return of_cue
+        return [one for one in of_cue if one.is_open]
     by_id = {alert.id: alert for alert in alerts}
     full = ref if ref.startswith(ALERT_PREFIX) else f"{ALERT_PREFIX}{ref}"
     found = by_start(ref, full, by_id)

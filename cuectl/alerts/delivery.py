@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 import zlib
 
 from cuectl.alerts import pings, sinks
@@ -34,12 +35,13 @@ from cuectl.alerts.rules.alert import (
     after_success,
     trying,
 )
-from cuectl.alerts.rules.burst import after_messages, room
+from cuectl.alerts.rules.burst import HANDFUL, after_messages, room
 from cuectl.alerts.rules.routing import end_of, sink_named
 from cuectl.alerts.sinks import NotDelivered, SinkContext
 from cuectl.definitions.in_force import InForce, definitions, masker_for
 from cuectl.definitions.rules.definitions import AlertSink
-from cuectl.store import home
+from cuectl.process.runtime import monotonic_s
+from cuectl.store import home, pass_files
 from cuectl.store.handler_files import read_env_file
 from cuectl.store.views import BadView, due_markers
 from cuectl.values.errors import LockTimeout
@@ -55,6 +57,9 @@ if TYPE_CHECKING:
     from cuectl.store.views import Marker
 
 LOCK_NAME = "deliver.lock"
+# While a pass raises more, many alerts are gathered: until it brings none for so long, or ends.
+LULL_S = 5.0
+_MOST_LULLS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +171,7 @@ class DeliveryRound:
         self.context = context
         self.pings = PingRound(runtime, context.masked)
         self.result = Delivered()
+        self.has_gathered = False
 
     def run(self) -> Delivered:
         """Deliver what is due until nothing is, unless another process does."""
@@ -193,9 +199,24 @@ class DeliveryRound:
         """Deliver what is due now; False when nothing is."""
         due_pings, alerts = self.pings.due(), self._due()
         self.pings.serve(due_pings)
+        if not self.has_gathered and any(len(those) > HANDFUL for those in alerts.values()):
+            self.has_gathered = True
+            alerts = self._gathered(alerts)
         for name, those in alerts.items():
             self._serve(name, those)
         return bool(due_pings or alerts)
+
+    def _gathered(self, alerts: dict[str, list[str]]) -> dict[str, list[str]]:
+        """Return what is due once the passes at work have ended, or bring nothing more.
+
+        What fails at once is one message to each sink then, and not one of each part of it.
+        """
+        for _ in range(_MOST_LULLS):
+            before, is_over = alerts, _passes_end(self.runtime.home, LULL_S)
+            alerts = self._due()
+            if is_over or alerts == before:
+                break
+        return alerts
 
     def _due(self) -> dict[str, list[str]]:
         """Return sink to ids of the alerts that it should get now, in their turn."""
@@ -331,6 +352,16 @@ class DeliveryRound:
                 later = after_failure(waiting, _PUT_OFF, alert.created_at)
                 stage_delivery(tx, alert, name, later)
                 self.result.put_off += 1
+
+
+def _passes_end(state: str, within_s: float) -> bool:
+    """Wait for the end of all passes; tell whether it came within some seconds."""
+    give_up = monotonic_s() + within_s
+    while any(pass_files.is_alive(state, one) for one in pass_files.pass_ids(state)):
+        if monotonic_s() >= give_up:
+            return False
+        time.sleep(0.1)  # noqa: TID251
+    return True
 
 
 def _known(tx: Transaction, identity: str) -> Alert | None:

@@ -23,7 +23,7 @@ from cuectl.values.errors import Finding, Level, StateError, sorted_by_level
 from cuectl.values.records import Record, dataclass
 from cuectl.values.times import DAY, HOUR, civil, to_text
 
-_MOST_FAILING = 500
+MOST_FAILING = 500
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def status_report(runtime: Runtime, overdue_ms: int = OVERDUE_MS) -> StatusRepor
     troubled = recent.cue_ids | {one.cue_id for one in unseen if one.cue_id}
     # A cue that fires once a month still fails a day after it has failed.
     known = None if reader.is_large("cues") else cue_ids(reader)
-    looked_at = dict.fromkeys([*sorted(troubled)[:_MOST_FAILING], *(known or ())])
+    looked_at = dict.fromkeys([*sorted(troubled)[:MOST_FAILING], *(known or ())])
     failing = failing_among(reader, looked_at, now)
     return StatusReport(
         home=runtime.home,

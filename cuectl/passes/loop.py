@@ -19,9 +19,8 @@ from cuectl.passes import pass_end
 from cuectl.passes.completion_batch import CompletionBatch
 from cuectl.passes.due_queue import Admission, DueQueue, PassOptions, PassResult
 from cuectl.passes.endpoint import Endpoint
-from cuectl.passes.in_time import InTime
 from cuectl.process.runtime import monotonic_s
-from cuectl.store import executor_memory, home, paths
+from cuectl.store import home, paths
 from cuectl.store.pass_files import PassFile
 from cuectl.values.errors import LockTimeout
 from cuectl.values.times import HOUR
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from cuectl.executions.rules.record import Execution
     from cuectl.passes.away.rounds import Away
     from cuectl.passes.healer import Healer
+    from cuectl.passes.in_time import InTime
     from cuectl.process.runtime import Runtime
     from cuectl.store.store import Store, Transaction
     from cuectl.store.views import BadView
@@ -85,7 +85,7 @@ class Pass:
         self.agenda = DueQueue(self.context, options)
         self.sources: SourceRound | None = None
         self.ends = CompletionBatch(self.context)
-        self.in_time = InTime()
+        self.in_time: InTime | None = None
         self.ready: deque[Execution] = deque()
         self.away: Away | None = self._away()
         self.result = PassResult()
@@ -176,16 +176,14 @@ class Pass:
         return effects
 
     def _room(self, effects: Effects) -> Callable[[], int]:
-        def room() -> int:
-            here = sum(1 for one in effects.claimed if one.executor is None)
-            return self.admission.room(self._held() + here)
-
-        return room
+        return lambda: self.admission.room(
+            self._held() + sum(one.executor is None for one in effects.claimed)
+        )
 
     def _away(self) -> Away | None:
         """Return what looks after executions on other machines; few homes have such."""
         known = self.context.in_force.definitions.executors
-        if known or executor_memory.was_used(self.store.home):
+        if known or home.has_used_executors(self.store.home):
             from cuectl.passes.away.rounds import Away
 
             wanted = self.agenda.is_wanted
@@ -318,11 +316,9 @@ class Pass:
             return False
         waits = [] if self.sources is None else [self.sources.until_rest_s()]
         waits += [self._until_away_s()]
-        left = [one for one in waits if one is not None]
-        if not left:
-            return True
-        self.supervisor.wait(min(left))
-        return False
+        if left := [one for one in waits if one is not None]:
+            self.supervisor.wait(min(left))
+        return not left
 
     def _until_away_s(self) -> float | None:
         """Return the seconds until the next look at executors; None when the pass may leave."""
@@ -381,15 +377,19 @@ class Pass:
             self._settle(last=nothing_runs)
 
     def _look_whether_in_time(self) -> None:
-        runs = self.in_time.due(self.supervisor.running.values(), self.runtime.now())
-        if not runs:
+        running = self.supervisor.running.values()
+        if not any(one.execution.policy.expects for one in running):
             return
+        from cuectl.passes.in_time import InTime
+
+        self.in_time = self.in_time or InTime()
         # What can't be told now is reported later; the work continues.
         with contextlib.suppress(OSError, LockTimeout):
-            with self._transaction() as tx:
-                effects = self._effects()
-                self.in_time.look(tx, runs, effects)
-            self._take(effects)
+            if runs := self.in_time.due(running, self.runtime.now()):
+                with self._transaction() as tx:
+                    effects = self._effects()
+                    self.in_time.look(tx, runs, effects)
+                self._take(effects)
 
     def _start_ready(self) -> None:
         if not self.ready:

@@ -8,7 +8,6 @@ find (`quiet_look.py`). `fsck` knows neither; a look that found nothing writes n
 from __future__ import annotations
 
 import json
-import os
 
 from cuectl.store import files
 
@@ -17,11 +16,6 @@ if TYPE_CHECKING:
     from cuectl.values.records import Record
 
 MEMORY, LOOK = "executors.json", "executors.look"
-
-
-def was_used(home: str) -> bool:
-    """Tell whether anything was ever sent to another machine."""
-    return os.path.isdir(f"{home}/executors")
 
 
 def read(home: str) -> Record:

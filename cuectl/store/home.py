@@ -216,6 +216,11 @@ def _locked(fd: int, path: str) -> bool:
     return False
 
 
+def has_used_executors(home: str) -> bool:
+    """Tell whether anything was ever sent to another machine."""
+    return os.path.isdir(f"{home}/executors")
+
+
 def is_held(path: str) -> bool:
     """Tell whether a file is locked, by a shared lock: two probes at once do not see each other."""
     with suppress(FileNotFoundError), files.opened(path) as fd:

@@ -41,7 +41,17 @@ def breaks(text: str, width: int) -> Iterator[tuple[str, int, int]]:
 
     It breaks at spaces, below the value of its `label:  value`. An id is moved to a line of its
     own; a longer word, such as a path, is broken anywhere, but an address never: it is for opening.
+    A command of ours that follows a colon gets a line of its own, in one piece: it is for copying.
     """
+    at = text.find("cuectl ")
+    if at > 0 and text[:at].rstrip().endswith(":") and display_width(text) > width:
+        yield from _broken(text[:at].rstrip(), width)
+        yield " " * _INDENT, at, len(text)
+    else:
+        yield from _broken(text, width)
+
+
+def _broken(text: str, width: int) -> Iterator[tuple[str, int, int]]:
     start, indent = 0, ""
     hanging = " " * _hanging(text, width)
     while display_width(text[start:]) > width - len(indent):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from cuectl.definitions.in_force import NOTHING
 from cuectl.definitions.rules.definitions import AlertSink
 from cuectl.store import home as lock
 from cuectl.store.journal.segments import read_lines
+from cuectl.store.pass_files import PassFile
 from cuectl.store.views import due_markers, read_view
 from tests.alerts.test_alerts import CUE, alerts, markers
 from tests.fixtures.receiver import Hook, Receiver, closed_port
@@ -333,3 +335,37 @@ def test_markers_behind_which_nothing_stands_are_named(runtime: Runtime) -> None
     assert due.deliver
     assert due.stale == tuple(stale)
     assert due.printed == ()
+
+
+def test_what_a_pass_still_raises_goes_into_the_digest(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised(runtime, "ops", count=6)
+    waits: list[float] = []
+
+    def more(_home: str, within_s: float) -> bool:
+        waits.append(within_s)
+        if len(waits) < 3:
+            raised(runtime, "ops", count=10)
+        return False
+
+    monkeypatch.setattr(delivery, "_passes_end", more)
+    delivered(runtime, command("ops", "sh", "-c", "cat >> got"))
+    (message,) = map(json.loads, got(runtime))
+    assert len(message["alerts"]) == 26
+    assert waits == [delivery.LULL_S] * 3
+
+
+def test_a_handful_waits_for_no_pass(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    raised(runtime, "ops", count=5)
+    monkeypatch.delattr(delivery, "_passes_end")
+    assert delivered(runtime, noting()) == Delivered(delivered=5)
+
+
+def test_a_pass_that_works_is_waited_for(runtime: Runtime) -> None:
+    passes_end = delivery._passes_end
+    assert passes_end(runtime.home, 0)
+    working = PassFile(runtime.home, "100-1-16")
+    assert not passes_end(runtime.home, 0)
+    working.remove()
+    assert passes_end(runtime.home, 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cuectl.alerts.alerts import alerts_in
+from cuectl.alerts.alerts import acknowledge_alerts, alerts_in
 from cuectl.cues.rules.record import CueState
 from cuectl.definitions.rules.definitions import Settings
 from cuectl.store import paths
@@ -205,6 +205,22 @@ def test_to_acknowledge_mutes_this_incident_and_not_the_next(world: World) -> No
         *("consecutive_failures", "recovered"),
         *("consecutive_failures", "consecutive_failures..."),
     ]
+
+
+def test_to_acknowledge_a_cue_is_about_what_is_open(world: World) -> None:
+    cue = world.cue()
+    for verdict in ("failed", "passed", "failed"):
+        world.end(cue, verdict)
+        world.advance(2 * DAY_S)
+    first, second = [one.id for one in world.alerts() if one.type == "consecutive_failures"][:2]
+    assert first != second
+    seen = acknowledge_alerts(world.runtime, [cue.name], everything=False)
+    assert [one.id for one in seen] == [
+        one.id for one in world.alerts() if one.acknowledged_at and not one.resolved_at
+        and not one.incident
+    ]  # fmt: skip
+    assert len(seen) == 1
+    assert acknowledge_alerts(world.runtime, (), everything=True) == []
 
 
 def test_each_kind_is_an_incident_and_one_message_ends_them(world: World) -> None:

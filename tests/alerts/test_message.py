@@ -221,6 +221,19 @@ Look:         {command}
     )
 
 
+def test_a_reminder_says_how_to_acknowledge_what_it_reminds_of() -> None:
+    reminder = an_alert(**FAILING | {"incident": "alert_1", "acknowledged_at": NOW})
+    assert "Acknowledge:  cuectl alerts ack alert_1\n" in text_of(reminder, KNOWN)
+    seen = an_alert(**FAILING | {"acknowledged_at": NOW})
+    assert "Acknowledge" not in text_of(seen, KNOWN)
+
+
+def test_the_runs_of_a_cue_that_is_gone_can_be_looked_at() -> None:
+    over = an_alert(**FAILING | {"type": AlertType.RECOVERED, "execution_id": None})
+    text = text_of(over, Facts(host="web1", zone="UTC", at_rest="deleted"))
+    assert "Look:         cuectl executions list --cue backup\n" in text
+
+
 def of_cue(number: int, **more: object) -> Alert:
     name = f"job{number}"
     said = {"message": f"'{name}' failed: exit 1", "cue_id": f"cue_{number}", "cue_name": name}

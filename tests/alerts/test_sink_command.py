@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cuectl.alerts.rules.message import digest_of
 from cuectl.alerts.rules.payload import message_json
 from cuectl.alerts.sinks import NotDelivered, SinkContext, command
 from cuectl.definitions.rules.definitions import AlertSink
@@ -56,6 +57,21 @@ open('got', 'w').write(json.dumps(found))
     assert json.loads(given) == json.loads(variable)
     assert given == message_json(told(alert)) + "\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["got"]
+
+
+def test_a_digest_that_no_variable_has_room_for_is_on_the_input(tmp_path: Path) -> None:
+    alerts = [an_alert(id=f"alert_{number}", message="x" * 100) for number in range(1000)]
+    message = digest_of(alerts, "web1", "UTC")
+    assert len(message_json(message)) > 1 << 17
+    code = "open('got', 'w').write(json.dumps([sys.stdin.read(), os.environ['CUE_ALERT']]))"
+    around = SinkContext(
+        home=str(tmp_path), environment={"PATH": os.environ["PATH"]}, now=0, masked=str
+    )
+    sink = AlertSink(name="ops", kind="command", argv=python(code))
+    command.deliver(message, sink, around)
+    given, variable = map(json.loads, json.loads((tmp_path / "got").read_text()))
+    assert len(given["alerts"]) == 1000
+    assert variable == given | {"alerts": []}
 
 
 def test_a_script_of_a_shell_gets_a_value_as_one_word(tmp_path: Path) -> None:

@@ -232,6 +232,11 @@ BAD: list[tuple[tuple[str, ...], str]] = [
     (("--name", "x" * 256), "has more than 255 characters"),
     (("--name", "cue_0123456789ab"), "looks like the id of a cue"),
     (("--timeout", "0"), "'timeout' must be more than nothing"),
+    (("--remind", "0s"), "'remind' must be more than nothing"),
+    (
+        ("--retry-on-exit", "7", "--never-retry-on-exit", "7"),
+        "exit status 7 can't be both tried again and given up on",
+    ),
     (("--timeout", "-5"), "option '--timeout'"),
     (("--retries", "101"), "option '--retries'"),
     (("--retry-on", "failed,nonsense"), "'nonsense' is not known"),

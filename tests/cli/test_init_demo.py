@@ -54,10 +54,10 @@ def test_all_that_stands_in_comments_of_the_file_is_valid_too(cuectl: Cuectl) ->
         for number, line in enumerate(path.read_text().splitlines(), 1)
     ]
     path.write_text("\n".join(lines) + "\n")
-    assert "alerts:" in path.read_text().splitlines()[-2]
+    assert "alerts:" in path.read_text().splitlines()[-3]
     answer = cuectl.run("validate")
     assert (answer.status, answer.stderr) == (0, ""), answer
-    assert "1 alert" in answer.stdout
+    assert "2 alert sinks" in answer.stdout
 
 
 def test_a_file_that_is_there_is_not_overwritten(cuectl: Cuectl) -> None:

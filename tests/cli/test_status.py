@@ -209,6 +209,24 @@ def test_open_alerts_are_warnings_and_critical_ones_are_problems(
     assert codes(look(cuectl)) == []
 
 
+def test_of_many_that_fail_the_first_are_named_and_the_rest_counted(cuectl: Cuectl) -> None:
+    cues = "".join(f"  c{number:02}: {{every: 1h, command: ['false']}}\n" for number in range(23))
+    cuectl.files({"cue.yaml": f"cues:\n{cues}"})
+    cuectl.at("2026-11-21T08:00:00Z").run("apply", "cue.yaml")
+    cuectl.at("2026-11-21T09:00:01Z").run("run-due")
+    lines = cuectl.run("status").stdout.splitlines()
+    assert lines[0] == "✗ 23 of 23 cues failing"
+    assert sum(line.startswith("  ✗ c") for line in lines) == 20
+    assert lines[21:24] == [
+        "  and 3 more: cuectl alerts list",
+        "  more: cuectl get CUE",
+        "  silence: cuectl alerts ack CUE",
+    ]
+    assert not [line for line in lines if line.startswith("problem: consecutive")]
+    cuectl.run("alerts", "ack", "--all")
+    assert "  silence: cuectl alerts ack CUE" not in cuectl.run("status").stdout.splitlines()
+
+
 def test_a_broken_cue_yaml_is_a_problem_before_and_after_a_pass_has_seen_it(cuectl: Cuectl) -> None:
     run(cuectl, "run-due")
     (cuectl.home / "cue.yaml").write_text("settings:\n  max_paralel: 4\n")

@@ -114,4 +114,4 @@ subscriptions:
     running.communicate()
     assert (cuectl.work / "order").read_text() == "a b c "
     assert state.ends("spread") == ["succeeded"] * 3 + ["missed(queue_full)"]
-    assert state.alerts() == ["queue_full"]
+    assert state.alerts() == ["queue_full", "recovered"]

@@ -26,11 +26,21 @@ def test_a_line_goes_on_below_its_value() -> None:
         "        the token has",
         "        expired",
     ]
-    assert wrapped("  a hint that is long: cuectl list", 20) == [
+    assert wrapped("  a hint that is long: crontab -e", 20) == [
         "  a hint that is",
-        "    long: cuectl",
-        "    list",
+        "    long: crontab -e",
     ]
+
+
+def test_a_command_stays_whole() -> None:
+    command = "cuectl --home '/srv/a b' apply cue.yaml; cuectl list"
+    assert wrapped(f"hint: it is not applied: {command}", 20) == [
+        "hint: it is not",
+        "  applied:",
+        f"  {command}",
+    ]
+    assert wrapped(f"Look:         {command}", 30) == ["Look:", f"  {command}"]
+    assert wrapped(f"Look:  {command}", 80) == [f"Look:  {command}"]
 
 
 def test_an_id_stays_whole_and_an_address_too() -> None:

@@ -204,6 +204,8 @@ def _commands(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
         yield "Look", f"cuectl executions output {alert.execution_id}"
     elif facts.is_kept:
         yield "Look", f"cuectl executions get {alert.execution_id}"
+    elif facts.at_rest == "deleted":
+        yield "Look", f"cuectl executions list --cue {quoted(alert.cue_name or '')}"
     else:
         yield "Look", _LOOK.get(alert.type, f"cuectl get {name}")
     if facts.verdict is VerdictWord.TO_VERIFY:
@@ -212,8 +214,11 @@ def _commands(alert: Alert, facts: Facts) -> Iterator[tuple[str, str]]:
         yield "Run again", f"cuectl retry {alert.execution_id}"
     elif facts.at_rest != "deleted" and alert.type is not AlertType.RECOVERED:
         yield "Run again", f"cuectl fire {name}"
-    if alert.acknowledged_at is None and alert.type not in (AlertType.RECOVERED, AlertType.TEST):
-        yield "Acknowledge", f"cuectl alerts ack {alert.id}"
+    if alert.type in (AlertType.RECOVERED, AlertType.TEST):
+        return
+    if alert.acknowledged_at is None or alert.incident is not None:
+        # A reminder is seen to by itself; what it reminds of is not.
+        yield "Acknowledge", f"cuectl alerts ack {alert.incident or alert.id}"
 
 
 def _count(alerts: Sequence[Alert]) -> str:

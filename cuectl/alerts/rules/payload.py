@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cuectl.values.records import Record
 
 _LONGEST_FIELD = 1000
+_LONGEST_VARIABLE = 100_000
 
 
 def fields(message: Message) -> dict[str, str]:
@@ -64,6 +65,14 @@ def command_line(argv: Sequence[str], message: Message) -> list[str]:
 def message_json(message: Message) -> str:
     """Return the public record with the texts, as one line of ASCII."""
     return json.dumps(public(message), separators=(",", ":"))
+
+
+def message_variable(message: Message) -> str:
+    """Return the same for a variable, which the system bounds: a long digest without `alerts`."""
+    text = message_json(message)
+    if len(text) <= _LONGEST_VARIABLE:
+        return text
+    return json.dumps(public(message) | {"alerts": []}, separators=(",", ":"))
 
 
 def webhook_body(message: Message) -> bytes:

@@ -8,7 +8,7 @@ import signal
 import threading
 from tempfile import TemporaryFile
 
-from cuectl.alerts.rules.payload import command_line, message_json
+from cuectl.alerts.rules.payload import command_line, message_json, message_variable
 from cuectl.alerts.sinks import NotDelivered
 from cuectl.definitions.rules.templates import BadTemplate
 from cuectl.process.start_failure import start_failure
@@ -36,7 +36,11 @@ def deliver(message: Message, sink: AlertSink, context: SinkContext) -> None:
     except BadTemplate as error:
         raise NotDelivered(error.message, lasting=True) from error
     text = message_json(message)
-    environment = {**context.environment, "CUE_ALERT": text, "CUECTL_HOME": context.home}
+    environment = {
+        **context.environment,
+        "CUE_ALERT": message_variable(message),
+        "CUECTL_HOME": context.home,
+    }
     directory = os.path.expanduser(sink.cwd or context.home)
     run_program(argv, environment, directory, text.encode("ascii") + b"\n", context.masked)
 

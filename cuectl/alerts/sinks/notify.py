@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from urllib.parse import quote
 
 from cuectl.alerts.rules.alert import AlertType, Severity
@@ -60,7 +61,10 @@ def service_of(url: str, environment: Mapping[str, str], values: list[str]) -> A
 
     whole = expanded(url, value_of)
     logging.getLogger("apprise").addHandler(logging.NullHandler())
-    service = Apprise.instantiate(whole, suppress_exceptions=True)
+    with warnings.catch_warnings():
+        # It loads its services here; what they use that is deprecated is for their authors.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        service = Apprise.instantiate(whole, suppress_exceptions=True)
     if service is None:
         scheme = url.partition("://")[0]
         shown = "its address" if "$" in scheme else f"its address, which begins with {scheme}://"

@@ -78,8 +78,8 @@ def _collected_lines(call: Call, done: Collected, *, dry_run: bool) -> Iterator[
             yield from (f"{would}{word}  {name}" for name in getattr(done, word))
     if not call.out.quiet:
         yield (
-            f"{would}packed {len(done.packed)} and dropped {len(done.dropped)} segments of the "
-            f"journal, removed {len(done.removed)} files, let go of {done.forgotten} records; "
+            f"{would}packed {len(done.packed)} and dropped {len(done.dropped)} segments, "
+            f"removed {len(done.removed)} files and {done.forgotten} records; "
             f"{_size(done.freed_bytes)} freed"
         )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
 _SHOWN_RUNNING = 5
 _TOLD = ("failed", "missed")  # in the figures
+_MOST_NAMED = 20  # of cues, and of alerts, each
 _LEAST_WHY = 8
 _LEAST_NAME = 8
 _UNLIMITED = 1 << 20
@@ -93,8 +94,11 @@ def _figures(call: Call, report: StatusReport) -> Iterator[Line]:
     yield _head(call, report)
     rows = [*_failing(call, report), *_asking(report)]
     yield from _named(call, rows)
+    if (unnamed := len(report.failing) - _MOST_NAMED) > 0:
+        yield f"  and {unnamed} more: cuectl alerts list"
     if report.failing:
         yield "  more: cuectl get CUE"
+    if any(one.cue_id for one in report.alerts):
         yield "  silence: cuectl alerts ack CUE"
     last, ahead = report.scheduler.last_pass_at, report.agenda
     yield f"last pass  {'never' if last is None else distance_in_words(last - report.now)}"
@@ -133,9 +137,12 @@ def _named(call: Call, rows: Sequence[tuple[str, str, str, str, str]]) -> Iterat
 
 
 def _head(call: Call, report: StatusReport) -> Line:
+    from cuectl.installation.status import MOST_FAILING
+
     failing, asking = len(report.failing), len(report.work.asking)
     many = "" if report.cues is None else f" of {report.cues} cue{'s' * (report.cues != 1)}"
-    words = [f"{failing}{many} failing"] if failing else []
+    at_least = " or more" if report.cues is None and failing >= MOST_FAILING else ""
+    words = [f"{failing}{at_least}{many} failing"] if failing else []
     words += [f"{asking} waiting for you"] if asking else []
     if not words:
         if report.cues is None:
@@ -147,7 +154,7 @@ def _head(call: Call, report: StatusReport) -> Line:
 
 
 def _failing(call: Call, report: StatusReport) -> Iterator[tuple[str, str, str, str, str]]:
-    for name, standing in report.failing:
+    for name, standing in report.failing[:_MOST_NAMED]:
         since = standing.failing_since or standing.at
         words, then = standing.course
         words += "" if since is None else f" {_since(call, since)}"
@@ -215,10 +222,16 @@ def _problems(report: StatusReport, findings: Sequence[Finding]) -> Iterator[Lin
     left = [one for one in findings if one.message not in told and one.code not in _TOLD]
     if left:
         yield ""
+    alerts = 0
     for one in left:
+        alerts += one.code.startswith("alert_")
+        if one.code.startswith("alert_") and alerts > _MOST_NAMED:
+            continue
         yield [(f"{one.level}: ", _STYLES[one.level]), one.message]
         if one.hint:
             yield f"  {one.hint}"
+    if alerts > _MOST_NAMED:
+        yield f"and {alerts - _MOST_NAMED} more alerts: cuectl alerts list"
 
 
 def _print_nagios(

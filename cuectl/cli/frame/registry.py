@@ -50,7 +50,7 @@ status: status: look: Show whether all is well: scheduler, runs, failures, alert
 top: live.top: look: Watch what runs, what comes next and what fails
 alerts list: alerts: look: List open alerts
 alerts ack: alerts: look: Acknowledge alerts
-alerts test: alerts: look: Send a test alert to a sink
+alerts test: alerts: look: Send a test alert, and show what is sent
 emit: events: events: Record an event and start what listens to it
 trigger: events: events: Start a subscription by hand
 subscriptions list: events: events: List the subscriptions: events and what they start

@@ -176,6 +176,10 @@ def check_policy(policy: Policy) -> Policy:
         span = getattr(policy, name)
         if span is not None and span <= 0:
             raise UsageError(f"'{name.removesuffix('_s')}' must be more than nothing")
+    if policy.remind_s is not None and policy.remind_s == 0:
+        raise UsageError("'remind' must be more than nothing", hint="for never: none")
+    if both := set(policy.retry_on_exit or ()) & set(policy.never_retry_on_exit or ()):
+        raise UsageError(f"exit status {min(both)} can't be both tried again and given up on")
     if not 1 <= policy.max_attempts <= MOST_RETRIES + 1:
         raise UsageError(f"there are 0 to {MOST_RETRIES} retries, not {policy.max_attempts - 1}")
     return policy
