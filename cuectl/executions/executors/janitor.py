@@ -66,7 +66,7 @@ class Janitor:
         except (CuectlError, OSError) as error:
             if str(error) != self._told:
                 self._told = str(error)
-                self._tell(f"warning: {error}")
+                self._tell(str(error))
         else:
             self._told = ""
 

@@ -102,7 +102,7 @@ class Worker:
             self._child = None
             os.close(self._lifeline)
             if not self._signals:
-                self._tell(f"warning: the Celery worker ended with status {status}")
+                self._tell(f"the Celery worker ended with status {status}")
         if self._signals:
             return False
         now = monotonic_s()
