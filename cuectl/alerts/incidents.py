@@ -53,7 +53,7 @@ def raise_alerts(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
     done, state = end.execution, before
     word = OutcomeState(done.outcome_state or OutcomeState.UNKNOWN)
     if counts_as_success(done.status, word):
-        kinds = {kind for kind, _ in state.alerts} - _NOT_BY_SUCCESS
+        kinds = {kind for kind, identity in state.alerts if _ends_by_success(tx, kind, identity)}
         state = close_incidents(tx, cue, state, kinds, effects, execution_id=done.id)
     elif counts_as_failure(done.status, word):
         state = _after_failure(tx, cue, state, done, effects)
@@ -66,6 +66,14 @@ def raise_alerts(tx: Transaction, end: ExecutionEnd, effects: Effects) -> None:
             state = open_incident(tx, cue, state, kind, message, done.id, effects)
     if state != before:
         amend_state(tx, cue, state)
+
+
+def _ends_by_success(tx: Transaction, kind: str, identity: str) -> bool:
+    if kind != AlertType.QUEUE_FULL:
+        return kind not in _NOT_BY_SUCCESS
+    # One that names no execution was opened by a source, which closes it once all have a place.
+    one = _known(tx, identity)
+    return one is None or one.execution_id is not None
 
 
 def _after_failure(

@@ -66,7 +66,7 @@ def test_a_broken_file_leaves_the_last_good_one_in_force(runtime: Runtime, home:
     assert problem is not None
     assert problem.startswith(f"{home}/cue.yaml:3:1: unknown key 'handlres'")
     assert in_force.handler("audit") is not None
-    assert in_force.problems == {f"{home}/cue.yaml": problem.partition(" (what")[0]}
+    assert in_force.problems == {f"{home}/cue.yaml": problem.partition(" (the previous")[0]}
     # It is said once, and kept for `status`.
     again, problem = definitions_for_pass(runtime)
     assert problem is None

@@ -99,7 +99,9 @@ def test_a_gh_that_fails_is_told_once_and_loses_nothing(
     tick(cuectl, "2026-11-21T02:15:00Z")
     assert prompts(state) == ["No 2", "beat"]
     github.fails(text)
-    assert "source_failed" in tick(cuectl, "2026-11-21T02:20:00Z")
+    # Another failure on the same day is held until a day after the recovery was sent.
+    assert tick(cuectl, "2026-11-21T02:20:00Z") == ""
+    assert "source_failed" in tick(cuectl, "2026-11-22T02:20:00Z")
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ def test_a_late_report_does_not_wipe_earlier_evidence(cuectl: Cuectl, state: Sto
     (cuectl.work / "go").touch()
     process.communicate(timeout=60)
 
-    assert "'external_id' was reported otherwise before" in answer.stderr
+    assert "'external_id' was reported before" in answer.stderr
     one = shown(cuectl)
     assert (one["external_id"], one["result_url"]) == ("early", "https://x.example/")
     assert one["later_reports"][0]["said"] == {"external_id": "other"}
@@ -312,4 +312,4 @@ def test_an_interruption_is_told_again_once_a_run_has_worked(
     assert run() == "succeeded"
     (cuectl.work / "well").unlink()
     assert run() == "interrupted"
-    assert state.alerts() == ["interrupted", "interrupted"]
+    assert state.alerts() == ["interrupted", "recovered", "interrupted"]

@@ -141,7 +141,8 @@ class LocalPass:
             if key in self.log.lines or key in self.withdrawn:
                 continue
             execution = self.starts[key].execution
-            argv = ("/bin/sh", "-c", "trap 'exit 3' USR1; while :; do sleep 0.02; done")
+            wait = 'while [ ! -e "$0" ]; do sleep 0.02; done; exit 3'
+            argv = ("/bin/sh", "-c", wait, str(self.folder / f"{key}.go"))
             start = Start(
                 execution_id=execution.id,
                 attempt=1,
@@ -215,19 +216,10 @@ class LocalHand(Hand):
     def take(self) -> list[str]:
         return self.here.spawn()
 
-    def _running(self, key: str) -> int:
-        running = self.here.supervisor.running.values()
-        return next(one.pid or 0 for one in running if one.execution.id == key[:-2])
-
     def end(self, key: str) -> None:
-        os.kill(self._running(key), signal.SIGUSR1)
+        (self.here.folder / f"{key}.go").touch()
         while self.here.look([key])[0].end is None:
             self.here.supervisor.wait(60.0)
-            if self.here.log.lines[key] is None and any(
-                one.execution.id == key[:-2] for one in self.here.supervisor.running.values()
-            ):
-                # The shell may not have set its trap yet.
-                os.kill(self._running(key), signal.SIGUSR1)
 
     def is_asked_to_end(self, key: str) -> bool:
         running = self.here.supervisor.running.values()

@@ -246,7 +246,7 @@ def test_report_writes_the_outcome_and_adds_up(cuectl: Cuectl, state: StoreState
     said = {"external_id": "B"}
     assert record["later_reports"] == [{"attempt": 1, "via": "report", "said": said}]
     output = cuectl.run("executions", "output", record["id"]).stdout
-    assert "'external_id' was reported otherwise before" in output
+    assert "'external_id' was reported before" in output
     assert record["artifacts"] == [f"{cuectl.work}/one", f"{cuectl.work}/two"]
     assert record["metadata"] == {"n": 1, "m": "x"}
     assert record["summary"] == "done"

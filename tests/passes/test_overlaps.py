@@ -38,7 +38,7 @@ def test_skip_drops_each_and_alerts_after_three(
     assert busy.end() == 0
 
     assert state.ends() == ["succeeded"] + ["skipped(overlap)"] * 5
-    assert state.alerts() == ["overlap"]
+    assert state.alerts() == ["overlap", "recovered"]
     assert ["alert" in words for words in said] == [False, False, True, False, False]
     assert "skipped 3 times in a row" in said[2]
 

@@ -215,7 +215,7 @@ def test_a_turn_whose_end_nobody_saw_raises(flows: Cuectl) -> None:
     assert answer.status == 3
     assert "error: session 'gate-" in answer.stderr
     assert "the turn was interrupted; its end was not seen" in answer.stderr
-    assert answer.stderr.endswith(f"again: cuectl workflow resume {run} --rerun last\n")
+    assert answer.stderr.endswith(f"to repeat it: cuectl workflow resume {run} --rerun last\n")
     record = newest(flows)
     assert (record["status"], record["turns_interrupted"]) == ("interrupted", 1)
     assert "turns 1 interrupted)" in flows.run("workflow", "runs").stdout
