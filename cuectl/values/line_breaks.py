@@ -41,11 +41,14 @@ def breaks(text: str, width: int) -> Iterator[tuple[str, int, int]]:
 
     It breaks at spaces, below the value of its `label:  value`. An id is moved to a line of its
     own; a longer word, such as a path, is broken anywhere, but an address never: it is for opening.
-    A command of ours that follows a colon gets a line of its own, in one piece: it is for copying.
+    Commands of ours that follow a colon get a line each, in one piece: they are for copying.
     """
     at = text.find("cuectl ")
     if at > 0 and text[:at].rstrip().endswith(":") and display_width(text) > width:
         yield from _broken(text[:at].rstrip(), width)
+        while (more := text.find("; cuectl ", at)) >= 0:
+            yield " " * _INDENT, at, more + 1
+            at = more + 2
         yield " " * _INDENT, at, len(text)
     else:
         yield from _broken(text, width)

@@ -33,7 +33,7 @@ def test_a_line_goes_on_below_its_value() -> None:
 
 
 def test_a_command_stays_whole() -> None:
-    command = "cuectl --home '/srv/a b' apply cue.yaml; cuectl list"
+    command = "cuectl --home '/srv/a b' apply cue.yaml"
     assert wrapped(f"hint: it is not applied: {command}", 20) == [
         "hint: it is not",
         "  applied:",
@@ -41,6 +41,11 @@ def test_a_command_stays_whole() -> None:
     ]
     assert wrapped(f"Look:         {command}", 30) == ["Look:", f"  {command}"]
     assert wrapped(f"Look:  {command}", 80) == [f"Look:  {command}"]
+    assert wrapped("More: cuectl help; cuectl list; ls", 20) == [
+        "More:",
+        "  cuectl help;",
+        "  cuectl list; ls",
+    ]
 
 
 def test_an_id_stays_whole_and_an_address_too() -> None:
