@@ -11,7 +11,7 @@ import subprocess  # noqa: TID251  (no handler: servers of the demonstration, an
 import tempfile
 from collections import Counter
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from cuectl.executions.executors.cells import Cells, NoAnswer
 from cuectl.process.runtime import monotonic_s, own_command
@@ -41,6 +41,8 @@ def play_fleet(environment: Mapping[str, str]) -> Iterator[str]:
     if shutil.which("redis-server") is None:
         raise CuectlError("'redis-server' is not on the PATH", hint=_REDIS)
     with ExitStack() as stack:
+        # It ends as by Ctrl-C, for its servers have to go with it.
+        stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, _end))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="cuectl-fleet-"))
         yield from _FleetStage(folder, environment, stack).play()
 
@@ -74,7 +76,7 @@ class _FleetStage:
         yield f"{RUNS} runs are due"
         control = self._process(*own_command(), "run-due")
         self._until(lambda: len(self._done()) >= RUNS // 5, "nothing runs")
-        yield f"{len(self._done())} have begun; now worker-1 is killed"
+        yield f"{len(self._done())} have started; now worker-1 is killed"
         _kill(first)
         self._start_worker("worker-1")
         yield "and is started again, as systemd would"
@@ -166,6 +168,10 @@ class _FleetStage:
             if monotonic_s() > deadline_s:
                 raise CuectlError(otherwise, hint="cuectl doctor")
             select.select([], [], [], 0.1)
+
+
+def _end(number: int, frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
