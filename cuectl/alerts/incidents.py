@@ -343,7 +343,7 @@ def _remind_now(
         tx,
         now,
         type=one.type,
-        message=why_now if is_newest and last.get("why") else f"still: {one.message}",
+        message=why_now if is_newest and last.get("why") else f"still open: {one.message}",
         cue=cue,
         execution_id=last.get("id") if is_newest else one.execution_id,
         sinks=tuple(one.delivered),

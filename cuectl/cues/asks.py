@@ -6,7 +6,7 @@ that making it twice makes one: its id comes from the parent and its key, name o
 
 from __future__ import annotations
 
-from cuectl.cues.create import Chained, cue_of_draft, stage_child
+from cuectl.cues.create import Chained, child_identity, cue_of_draft, stage_child
 from cuectl.cues.rules.draft import CueDraft
 from cuectl.cues.rules.record import CueState, CueStatus, Origin, Parent, check_depth
 from cuectl.executions.rules import wire
@@ -44,8 +44,7 @@ def ask_for_child(
     """
     path = runtime.environment[ASKS_VARIABLE]
     asked = read_asks(path)
-    identity = key or (f"name:{draft.name}" if draft.name is not None else None)
-    identity = identity or f"ask:{parent.attempt}.{len(asked) + 1}"
+    identity = child_identity(key, draft.name) or f"ask:{parent.attempt}.{len(asked) + 1}"
     check_depth(parent.depth + 1)
     now, zone = runtime.now(), draft.timezone or runtime.zone
     draft = replace(draft, id=cue_id(wire.child_randomness(parent.execution_id, identity)))

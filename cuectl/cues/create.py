@@ -231,6 +231,11 @@ def chain_cue(
         )
 
 
+def child_identity(key: str | None, name: str | None) -> str | None:
+    """Return what tells a child from its siblings, so that chaining it twice makes one cue."""
+    return key or (f"name:{name}" if name is not None else None)
+
+
 def stage_child(
     tx: Transaction,
     runtime: Surroundings,
@@ -243,7 +248,7 @@ def stage_child(
 ) -> Chained:
     """Stage a child of an execution that has not ended, as `chain_cue` makes it."""
     running, path = _running(tx, parent_id)
-    identity = key or (f"name:{draft.name}" if draft.name is not None else None)
+    identity = child_identity(key, draft.name)
     record = tx.read(paths.chain_key(running.id, identity)) if identity is not None else None
     earlier = read_cue_by_name(tx, record["cue"]) if record else None
     if earlier is not None:

@@ -141,7 +141,7 @@ def problems(row: Record, labels: Iterable[str | None]) -> Iterator[tuple[str, s
     for finding in row["findings"]:
         yield "executor_settings", f"{name}: {finding}", "set it in redis.conf; a start may be lost"
     if row["epoch"] == "forgotten":
-        words = f"{name} has forgotten what it was told; nothing is sent to it"
+        words = f"{name} has lost its data; nothing is sent to it"
         yield "executor_forgot", words, f"cuectl executors reset {row['name']}"
     if abs(row["clock_ahead_s"] or 0) * 1000 > _CLOCK_MS:
         words = f"the clock of {name} is {row['clock_ahead_s']:+g} s from this machine's"

@@ -68,19 +68,19 @@ class _FleetStage:
         yield f"a Redis of its own answers at {self._url}"
         first = self._start_worker("worker-1")
         self._start_worker("worker-2")
-        self._until(lambda: len(self._workers()) == 2, "the workers do not come")
-        yield "two workers are there: worker-1, worker-2"
+        self._until(lambda: len(self._workers()) == 2, "the workers did not start")
+        yield "two workers are running: worker-1, worker-2"
         self._cuectl("apply", "farm.yaml")
         for number in range(RUNS):
             self._cuectl("create", "--name", f"run-{number}", "--task", "note", "--in", "0s")
         yield f"{RUNS} runs are due"
         control = self._process(*own_command(), "run-due")
-        self._until(lambda: len(self._done()) >= RUNS // 5, "nothing runs")
+        self._until(lambda: len(self._done()) >= RUNS // 5, "no run has started")
         yield f"{len(self._done())} have started; now worker-1 is killed"
         _kill(first)
         self._start_worker("worker-1")
         yield "and is started again, as systemd would"
-        self._until(lambda: self._passes_until_over(control), "the runs do not end")
+        self._until(lambda: self._passes_until_over(control), "the runs did not finish")
         yield from self._count()
 
     def _count(self) -> Iterator[str]:

@@ -76,7 +76,7 @@ def test_a_run_that_ended_before_anyone_looked_is_told_of_at_its_end(
     assert "alert: slow: 'job' " in said
     assert state.alerts() == ["slow"]
     later = pass_at(cuectl, "02:40:00", day="2026-11-22T")
-    assert "alert: slow: still: 'job' " in later, "a day later, a reminder"
+    assert "alert: slow: still open: 'job' " in later, "a day later, a reminder"
 
 
 def test_too_little_is_known_of_what_is_usual(cuectl: Cuectl, state: StoreState) -> None:

@@ -220,7 +220,7 @@ def test_an_executor_that_forgot_gets_nothing_more_until_a_person_says_so(
     sent = [one["execution"]["cue_name"] for one in farm.messages()]
     run_due(cuectl, "02:16:30")
 
-    assert "executor 'farm' has forgotten what it was told" in said
+    assert "executor 'farm' has lost its data" in said
     assert nothing == []
     assert reset.status == 0
     assert sent == ["two"]
@@ -374,6 +374,6 @@ def test_what_one_worker_refuses_goes_to_another_that_has_it(
 
     assert after_one["reason"] == "at farm; b answered: its file has no such handler"
     assert after_all["reason"] == (
-        "at farm; no worker has taken it for 1m49s; c answered: its definition is another one"
+        "at farm; no worker has taken it for 1m49s; c answered: its definition differs"
     )
     assert [one["label"] for one in farm.messages()] == [None, "@a", "@c"]

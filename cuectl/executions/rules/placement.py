@@ -25,7 +25,7 @@ LATE_MS = 7 * 86_400_000  # how long a result may come after its execution was g
 _PLACEMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}(/@?[A-Za-z0-9][A-Za-z0-9_.-]{0,62})?")
 _REFUSALS = {
     "commands": "it takes no commands (--accept-commands)",
-    "definition": "its definition is another one",
+    "definition": "its definition differs",
     "no_handler": "its file has no such handler",
 }
 _AWAY = (ExecutionStatus.QUEUED, ExecutionStatus.RUNNING)
@@ -35,7 +35,7 @@ def check_placement(text: str) -> str:
     """Return the text if it can say where work runs. Raises UsageError."""
     if not _PLACEMENT.fullmatch(text):
         hint = "write the executor, or one of its labels: farm, farm/gpu"
-        raise UsageError(f"'{text}' is no name of an executor", hint=hint)
+        raise UsageError(f"'{text}' is not a valid executor name", hint=hint)
     return text
 
 

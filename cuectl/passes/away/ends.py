@@ -285,7 +285,9 @@ def _commit_ask(tx: Transaction, parent: Execution, ask: Record, effects: Effect
 
     why = guarded(tx, effects, lambda: make_asked(tx, parent, ask, effects))
     if why is not None:
-        effects.lines.append(f"'{parent.cue_name}' ({parent.id}) asked in vain: {why}")
+        effects.lines.append(
+            f"'{parent.cue_name}' ({parent.id}) asked for a child that could not be made: {why}"
+        )
 
 
 # --- alerts ------------------------------------------------------------------------------

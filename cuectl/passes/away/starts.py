@@ -53,7 +53,7 @@ def epoch_of(farm: Farm, executor: RemoteExecutor, runtime: Runtime, commit: Com
         commit(lambda tx, _: stage_epoch(tx, farm.name, record))
     is_forgotten = executor.epoch(record["store_id"]) != record["word"]
     if is_forgotten:
-        why = "has forgotten what it was told; nothing is sent to it"
+        why = "has lost its data; nothing is sent to it"
         raise_once(farm.name, f"{why}: cuectl executors reset {farm.name}", commit, "epoch")
     return Epoch(**record, is_forgotten=is_forgotten)
 

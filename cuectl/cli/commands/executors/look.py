@@ -70,7 +70,7 @@ def _lines(row: Record) -> Iterator[Line]:
     clock = f", its clock is {ahead:+g} s from ours" if abs(ahead) >= 1 else ""
     yield [("✓ ", "green"), (row["name"], "bold"), f"  answers{clock}"]
     if row["epoch"] == "forgotten":
-        yield f"  it has forgotten what it was told: cuectl executors reset {row['name']}"
+        yield f"  it has lost its data: cuectl executors reset {row['name']}"
     for finding in row["findings"]:
         yield f"  {finding}"
     for one in row["workers"]:
